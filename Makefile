@@ -1,0 +1,59 @@
+# What a person types, and what CI runs. Nothing here needs a GPU.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint format benchmark clean chromium
+
+help:  ## this list
+	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+
+# Two stamps: the demo needs what a user installs, the tests need the tools as well.
+.venv/local: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) torch==2.13.0
+	$(PIP) -e '.[local]'
+	touch $@
+
+.venv/dev: .venv/local
+	$(PIP) -e '.[dev]'
+	touch $@
+
+.venv: .venv/dev  ## the virtual environment for development
+
+demo: .venv/local  ## diagnose the bundled example
+	$(BIN)/diagnoser demo --out build/demo
+	@echo 'The reports:'
+	@find build/demo -name 'report.html' | sort
+
+lint: .venv/dev  ## style, types and architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev  ## apply what can be applied
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint chromium  ## everything that needs neither minutes nor a GPU
+	$(BIN)/pytest -m 'not gpu and not slow' -n 2
+
+test-slow: .venv/dev chromium  ## the tests that take minutes
+	$(BIN)/pytest -m 'slow and not gpu' -n 2
+
+# One test opens a report in a real browser: the operating system's.
+chromium:
+	@command -v chromium >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then root=; elif command -v sudo >/dev/null; then root=sudo; \
+	  else echo 'chromium is missing and we cannot install it: the browser test will say so'; exit 0; fi; \
+	  $$root apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $$root apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+benchmark: .venv/local  ## what the instruments cost on a training step
+	$(BIN)/python benchmarks/loop_overhead.py
+
+clean:  ## remove what was built, the environment too
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
