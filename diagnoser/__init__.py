@@ -1,0 +1,1 @@
+"""Why a neural network does not train, and the proof of the cure."""

@@ -1,0 +1,1 @@
+"""What was measured: one frozen record per step, the version and its history."""

@@ -1,0 +1,71 @@
+"""What is in `evidence.json`: the steps, and everything needed to read and repeat them."""
+
+from typing import Literal
+
+from diagnoser.evidence.preflight import Assumption
+from diagnoser.evidence.steps import Steps
+from diagnoser.records import Record
+from diagnoser.spec.fields import SpecSource, TrainingSpec
+
+SCHEMA_VERSION = "1.0"
+"""1.0 (2026-11): first form. A minor version adds fields, a major one changes or removes some."""
+
+
+class ExecutionPlan(Record):
+    """How the trials were run; the same plan on the same CPU gives the same evidence, measured times aside."""
+
+    executor: Literal["local", "notebook", "curves"]
+    processes: int
+    threads_per_process: int
+    stacked: bool = False
+    trials_run: int = 0
+    trials_from_cache: int = 0
+
+
+class Run(Record):
+    """When, how and at what cost."""
+
+    created: str  # ISO 8601, UTC
+    seed: int
+    preset: str
+    budget_minutes: float
+    used_seconds: float
+    sandbox: str  # process, landlock, bwrap; notebook
+    plan: ExecutionPlan
+    command: str  # how to run it again
+
+
+class Source(Record):
+    """The user's code, as it was."""
+
+    folder: str
+    hash: str
+    files: tuple[str, ...] = ()  # those that the child imported
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+
+
+class Environment(Record):
+    """What it ran on."""
+
+    python: str
+    torch: str
+    packages: dict[str, str]
+    platform: str
+    device: str
+    cpu_count: int
+    source: Source
+    data_fingerprint: str
+
+
+class Evidence(Record):
+    """Everything that was measured in one run."""
+
+    schema_version: str = SCHEMA_VERSION
+    engine_version: str
+    spec: TrainingSpec
+    spec_source: SpecSource
+    assumptions: tuple[Assumption, ...]
+    run: Run
+    environment: Environment
+    steps: Steps
