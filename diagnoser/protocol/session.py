@@ -1,0 +1,288 @@
+"""In what order are the steps walked, and what does each get of the budget?"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from diagnoser.evidence.outcome import Measured, NotMeasured, Reason, measured
+from diagnoser.evidence.preflight import ProbeResult
+from diagnoser.evidence.steps import Steps
+from diagnoser.findings import Finding
+from diagnoser.messages import Result, Work
+from diagnoser.protocol import (
+    coarse_search,
+    curves,
+    fine_search,
+    initial_loss,
+    lr_scan,
+    overfit,
+    preflight,
+    summary,
+    treatment,
+)
+from diagnoser.protocol import so_far as known
+from diagnoser.protocol.allowance import Allowance
+from diagnoser.protocol.events import Event, StepName
+from diagnoser.protocol.executor import Executor
+from diagnoser.protocol.so_far import Done
+from diagnoser.records import Record
+from diagnoser.spec.fields import TrainingSpec
+from diagnoser.trials import Outcome, Trial, TrialResult
+
+R = TypeVar("R", bound=Record)
+
+
+class Plan(Protocol):
+    """The planning half of a step."""
+
+    def __call__(self, spec: TrainingSpec, so_far: Steps, done: Done, *, allowance: Allowance) -> tuple[Trial, ...]:
+        """Which trials would tell, given the results so far; none: the step is done."""
+
+
+class Read(Protocol):
+    """The reading half of a step."""
+
+    def __call__(self, spec: TrainingSpec, so_far: Steps, done: Done) -> Record:
+        """What the trials measured."""
+
+
+Judge = Callable[[Steps], tuple[Finding, ...]]
+"""Gives the draft findings of steps 0-6: the rules, started as a program of their own."""
+
+SHARES: dict[StepName, float] = {
+    "preflight": 0.15,
+    "initial_loss": 0.04,
+    "overfit": 0.14,
+    "lr_scan": 0.13,
+    "coarse_search": 0.10,
+    "fine_search": 0.08,
+    "curves": 0.16,
+    "treatments": 0.20,
+}
+"""Of the budget; what a step leaves over goes to those after it."""
+
+LEFT_OUT_BY_QUICK = ("coarse_search", "fine_search", "curves")
+RESERVE_SECONDS = 4.0  # judging twice and printing
+RESERVE_SHARE = 0.05  # ... but never more than this of a short budget
+MOST_ROUNDS = 40  # a plan that never ends is our bug
+
+PLAN: dict[StepName, tuple[Plan, Read]] = {
+    "initial_loss": (initial_loss.plan, initial_loss.read),
+    "overfit": (overfit.plan, overfit.read),
+    "lr_scan": (lr_scan.plan, lr_scan.read),
+    "coarse_search": (coarse_search.plan, coarse_search.read),
+    "fine_search": (fine_search.plan, fine_search.read),
+    "curves": (curves.plan, curves.read),
+}
+
+
+def unmeasured() -> Steps:
+    """The steps before anything was done."""
+    missing = NotMeasured(reason=Reason.DEPENDENCY, because="an earlier step ended the diagnosis before this one")
+    names = [name for name in Steps.model_fields if name != "preflight"]
+    return Steps.model_validate({"preflight": preflight.nothing(missing.because), **dict.fromkeys(names, missing)})
+
+
+@dataclass
+class Session:
+    """One walk through the steps; holds the clock, the budget and what was measured so far."""
+
+    spec: TrainingSpec
+    executor: Executor
+    judge: Judge
+    on_event: Callable[[Event], None]
+    started: float  # time.monotonic() when the budget began to run
+    steps: Steps = field(default_factory=unmeasured)
+    curve_runs: Done = ()
+    best: float | None = None
+
+    def run(self) -> Steps:
+        """Walk all steps. Raises UserCodeError when the workload itself cannot be built."""
+        self._preflight()
+        for name in PLAN:
+            self._step(name)
+        self._treatments()
+        return self.steps
+
+    @property
+    def seconds_used(self) -> float:
+        """Wall time since the budget began to run."""
+        return time.monotonic() - self.started
+
+    @property
+    def seconds_left(self) -> float:
+        """Wall time left for measuring."""
+        budget = self.spec.budget.minutes * 60
+        reserve = max(RESERVE_SECONDS, RESERVE_SHARE * budget) if budget > 4 * RESERVE_SECONDS else 0.25 * budget
+        return budget - reserve - self.seconds_used
+
+    def _preflight(self) -> None:
+        began = self._start("preflight")
+        planned = 0
+        for kinds in (preflight.FIRST, preflight.REST):
+            allowance = self._allowance("preflight", began)
+            probes = preflight.plan(self.spec, kinds, allowance=allowance)
+            planned += len(probes)
+            results = self._work("preflight", probes, planned=planned)
+            answers = tuple(result for result in results if isinstance(result, ProbeResult))
+            preflight.raise_for_user_code(probes, answers)
+            self.steps = self.steps.model_copy(
+                update={"preflight": preflight.read(self.steps.preflight, probes, answers)}
+            )
+        self._end("preflight", summary.preflight(self.steps.preflight))
+
+    def _step(self, name: StepName) -> None:
+        began = self._start(name)
+        reason = self._reason_to_skip(name)
+        if reason is not None:
+            self._keep(name, reason)
+            return
+        plan, read = PLAN[name]
+        done = self._rounds(name, began, lambda done, allowance: plan(self.spec, self.steps, done, allowance=allowance))
+        if name == "curves":
+            self.curve_runs = done
+        fraction = curves.fraction_of_run(self.steps, done) if name == "curves" else 1.0
+        self._keep(name, self._read(lambda: read(self.spec, self.steps, done), done, began, fraction))
+
+    def _treatments(self) -> None:
+        began = self._start("treatments")
+        draft = self.judge(self.steps)
+        wanted = treatment.candidates(self.spec, draft)
+        if not wanted:
+            because = "no finding proposes a fix that a machine can try"
+            self._keep("treatments", NotMeasured(reason=Reason.DEPENDENCY, because=because))
+            return
+        done = self._rounds(
+            "treatments",
+            began,
+            lambda done, allowance: treatment.plan(self.spec, self.steps, draft, done, allowance=allowance),
+            at_first=tuple(pair for pair in self.curve_runs if pair[1].outcome is not Outcome.TIMED_OUT),
+        )
+        if len(done) == len(self.curve_runs):
+            because = f"the budget left no time to try {len(wanted)} proposed fix{'es' if len(wanted) > 1 else ''}"
+            self._keep("treatments", NotMeasured(reason=Reason.BUDGET, because=because))
+            return
+        outcome = self._read(lambda: treatment.read(self.spec, self.steps, draft, done), done, began, 1.0)
+        self._keep("treatments", outcome)
+
+    def _rounds(
+        self,
+        name: StepName,
+        began: float,
+        plan: Callable[[Done, Allowance], tuple[Trial, ...]],
+        *,
+        at_first: Done = (),
+    ) -> Done:
+        """Ask for trials and run them until the step has no more to ask, or its time is up."""
+        done = at_first
+        for _ in range(MOST_ROUNDS):
+            allowance = self._allowance(name, began)
+            if allowance.seconds <= 0 and done:
+                break
+            trials = plan(done, allowance)
+            if not trials or self.seconds_left <= 0:
+                break
+            results = self._work(name, trials, planned=len(done) + len(trials), before=len(done))
+            pairs = zip(trials, results, strict=True)
+            done += tuple((t, r) for t, r in pairs if isinstance(r, TrialResult))
+        return done
+
+    def _work(self, name: StepName, work: Sequence[Work], *, planned: int, before: int = 0) -> tuple[Result, ...]:
+        finished = before
+
+        def tell(_index: int, result: Result) -> None:
+            nonlocal finished
+            finished += 1
+            self._note(result)
+            self._tell(Event(kind="work_done", step=name, planned=planned, done=finished, words=self._best_words()))
+
+        self._tell(Event(kind="work_planned", step=name, planned=planned, done=finished))
+        return self.executor.run(work, deadline=time.monotonic() + max(self.seconds_left, 1.0), on_result=tell)
+
+    def _note(self, result: Result) -> None:
+        """Remember the best validation metric seen, for the progress display."""
+        assumed = known.value(self.steps.preflight.assumptions)
+        if assumed is None or not isinstance(result, TrialResult) or not result.evaluations:
+            return
+        metric = result.evaluations[-1].validation_metric
+        if metric is not None and math.isfinite(metric):
+            pick = max if assumed.higher_is_better else min
+            self.best = metric if self.best is None else pick(self.best, metric)
+
+    def _best_words(self) -> str:
+        assumed = known.value(self.steps.preflight.assumptions)
+        return "" if self.best is None or assumed is None else f"best {assumed.metric} {self.best:.4g}"
+
+    def _allowance(self, name: StepName, began: float) -> Allowance:
+        """The step's share of what is left for it and the steps after it, less what it has used already."""
+        names = [n for n in SHARES if not (self.spec.protocol.preset == "quick" and n in LEFT_OUT_BY_QUICK)]
+        ahead = sum(SHARES[n] for n in names[names.index(name) :]) if name in names else 1.0
+        spent = time.monotonic() - began
+        seconds = (self.seconds_left + spent) * SHARES[name] / ahead - spent
+        system = known.value(self.steps.preflight.system)
+        if system is None:
+            return Allowance(seconds=seconds, processes=self.executor.processes)
+        return Allowance(
+            seconds=seconds,
+            processes=self.executor.processes,
+            seconds_per_update=system.seconds_per_update,
+            seconds_per_evaluation=system.seconds_per_evaluation,
+            seconds_to_build=system.seconds_to_build,
+        )
+
+    def _reason_to_skip(self, name: StepName) -> NotMeasured | None:
+        if self.spec.protocol.preset == "quick" and name in LEFT_OUT_BY_QUICK:
+            because = "the preset quick goes from step 3 straight to the treatment"
+            return NotMeasured(reason=Reason.BUDGET, because=because)
+        if self.seconds_left <= 0:
+            return NotMeasured(reason=Reason.BUDGET, because="the budget was used up by the steps before this one")
+        if name in {"coarse_search", "fine_search"}:
+            return self._search_means_nothing()
+        return None
+
+    def _search_means_nothing(self) -> NotMeasured | None:
+        small_set = known.value(self.steps.overfit)
+        plain = [a for a in small_set.attempts if a.control == "none" and not a.regularised] if small_set else []
+        failed = plain and not any(a.memorised or a.still_falling for a in plain)
+        scan = known.value(self.steps.lr_scan)
+        if failed and scan is not None and scan.proposal is None:
+            because = (
+                "no learning rate lowered the loss and the small set could not be memorised, "
+                "so a search would mean nothing"
+            )
+            return NotMeasured(reason=Reason.DEPENDENCY, because=because)
+        return None
+
+    def _read(self, read: Callable[[], R], done: Done, began: float, fraction: float) -> Measured[R] | NotMeasured:
+        if not done:
+            return NotMeasured(reason=Reason.BUDGET, because="the budget left no time for this step")
+        useful = {Outcome.COMPLETED, Outcome.DIVERGED}
+        if not any(result.outcome in useful for _, result in done):
+            first = next((r for _, r in done if r.outcome is Outcome.USER_ERROR), done[0][1])
+            error = first.error
+            return preflight.failure(
+                first.outcome,
+                message=error.message if error else None,
+                kind=error.kind if error else None,
+                traceback=error.traceback if error else None,
+            )
+        value = read()
+        seconds = time.monotonic() - began
+        return measured(value, seconds=seconds, fraction_of_run=fraction)
+
+    def _keep(self, name: StepName, outcome: Measured[R] | NotMeasured) -> None:
+        self.steps = self.steps.model_copy(update={name: outcome})
+        self._end(name, summary.words(name, outcome))
+
+    def _start(self, name: StepName) -> float:
+        self._tell(Event(kind="step_started", step=name))
+        return time.monotonic()
+
+    def _end(self, name: StepName, words: str) -> None:
+        self._tell(Event(kind="step_ended", step=name, words=words))
+
+    def _tell(self, event: Event) -> None:
+        times = {"seconds_used": self.seconds_used, "seconds_left": max(0.0, self.seconds_left)}
+        self.on_event(event.model_copy(update=times))

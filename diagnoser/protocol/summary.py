@@ -1,0 +1,54 @@
+"""What did a step find, in one line for the progress display? Facts, no judgement."""
+
+from diagnoser.evidence.outcome import Measured, NotMeasured
+from diagnoser.evidence.steps import (
+    Curves,
+    InitialLoss,
+    LrScan,
+    Overfit,
+    Preflight,
+    Search,
+    Treatments,
+)
+from diagnoser.protocol.events import StepName
+from diagnoser.protocol.smoothing import middle
+
+
+def words(name: StepName, outcome: Measured[InitialLoss] | NotMeasured | object) -> str:
+    """One line about a step's outcome."""
+    if isinstance(outcome, NotMeasured):
+        return f"not measured: {outcome.because}"
+    value = outcome.value if isinstance(outcome, Measured) else None
+    match value:
+        case InitialLoss():
+            guess = f"a guess has {value.chance:.4g}" if value.chance is not None else "no theory for this loss"
+            return f"starts at {_show(middle(value.observed))}; {guess}"
+        case Overfit():
+            plain = [a for a in value.attempts if a.control == "none" and not a.regularised and a.lr == value.user_lr]
+            passed = sum(a.memorised for a in plain)
+            return f"{passed} of {len(plain)} runs memorised {value.rows} rows at lr {value.user_lr:.3g}"
+        case LrScan():
+            best = "no lr lowered the loss" if value.proposal is None else f"lowest loss at lr {value.proposal:.3g}"
+            return f"{best}; yours is {value.user_lr:.3g}"
+        case Search():
+            best_trial = value.trials[value.best] if value.best is not None else None
+            got = _show(best_trial.validation_metric) if best_trial is not None else "nothing"
+            return f"{len(value.trials)} trials; best {value.metric} {got}"
+        case Curves():
+            ends = [run.validation_metric[-1] for run in value.runs if run.validation_metric]
+            return f"{len(value.runs)} runs; validation {value.metric} {_show(middle(ends))}"
+        case Treatments():
+            return f"{len(value.treatments)} fixes tried, {len(value.skipped)} left out"
+        case _:
+            return name
+
+
+def preflight(outcomes: Preflight) -> str:
+    """How many probes came back."""
+    values = [getattr(outcomes, field) for field in Preflight.model_fields]
+    measured = sum(isinstance(value, Measured) for value in values)
+    return f"{measured} of {len(values)} probes answered"
+
+
+def _show(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4g}"

@@ -1,0 +1,157 @@
+"""Step 7: does the proposed fix cure it? Every fix is trained beside the untreated run over paired seeds."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from diagnoser.evidence.steps import Steps, Treatment, Treatments
+from diagnoser.findings import Confidence, Finding, Fix, Severity
+from diagnoser.protocol import so_far as known
+from diagnoser.protocol.allowance import Allowance
+from diagnoser.protocol.curves import user_trial
+from diagnoser.protocol.so_far import Done
+from diagnoser.spec.fields import TrainingSpec
+from diagnoser.trials import Outcome, Transform, Trial, TrialResult
+
+PAIRS = 3  # CATALOGUE, "clearly better": at least 3 paired seeds
+MOST_FIXES = {"quick": 2, "standard": 8, "thorough": 24}
+FEWEST_UPDATES = 20
+CHANGES_THE_LOSS = ("loss", "metric", "task", "precision", "data.")
+TRANSFORMS_OF_THE_LOSS = {Transform.STANDARDISE_TARGETS, Transform.REMOVE_FINAL_ACTIVATION}
+CHANGES_THE_LENGTH = ("epochs", "steps", "data.batch_size", "accumulate_batches", "early_stopping")
+SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+CONFIDENCES = (Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW)
+
+
+def plan(
+    spec: TrainingSpec, so_far: Steps, draft: Sequence[Finding], done: Done, *, allowance: Allowance
+) -> tuple[Trial, ...]:
+    """The next fix that has not been tried, and the untreated run on the same seeds; one fix a round."""
+    fixes = candidates(spec, draft)
+    tried = {_key(trial) for trial, _ in done}
+    updates = _length(so_far, done, allowance)
+    for _, fix in fixes:
+        if _arm_key(fix) in tried:
+            continue
+        arms = _arms(spec, so_far, fix, updates=updates)
+        missing = [arm for arm in arms if not any(_same(arm, trial) for trial, _ in done)]
+        cost = sum(_updates_of(spec, so_far, arm) for arm in missing)
+        per_arm = max(1, cost // max(1, len(missing)))
+        evaluations = arms[0].evaluations
+        if allowance.trials(updates=per_arm, evaluations=evaluations, at_most=len(missing)) < len(missing):
+            continue  # too dear for what is left; a cheaper one may still fit
+        limit = allowance.limit(trials=len(missing))
+        return tuple(arm.model_copy(update={"max_seconds": limit}) for arm in missing)
+    return ()
+
+
+def read(spec: TrainingSpec, so_far: Steps, draft: Sequence[Finding], done: Done) -> Treatments:
+    """Every fix that was tried beside its untreated twins, and the keys of those that were left out."""
+    fixes = candidates(spec, draft)
+    found = [treatment for finding, fix in fixes if (treatment := _read(spec, so_far, finding, fix, done)) is not None]
+    named = {treatment.fix for treatment in found}
+    skipped = [fix.key for finding in draft for fix in finding.fixes if fix.can_be_tried and fix.key not in named]
+    return Treatments(treatments=tuple(found), skipped=tuple(dict.fromkeys(skipped)))
+
+
+def candidates(spec: TrainingSpec, draft: Sequence[Finding]) -> tuple[tuple[Finding, Fix], ...]:
+    """Fixes in the order in which trying them tells most: unexplained before explained, grave before slight."""
+    ranked = sorted(
+        draft,
+        key=lambda f: (bool(f.explained_by), SEVERITIES.index(f.severity), CONFIDENCES.index(f.confidence)),
+    )
+    unique: dict[str, tuple[Finding, Fix]] = {}
+    for finding in ranked:
+        for fix in finding.fixes:
+            if fix.can_be_tried:
+                unique.setdefault(fix.key, (finding, fix))
+    return tuple(unique.values())[: MOST_FIXES[spec.protocol.preset]]
+
+
+def _arms(spec: TrainingSpec, so_far: Steps, fix: Fix, *, updates: int | None) -> tuple[Trial, ...]:
+    theirs = spec.loop is not None and Transform.OUR_LOOP in fix.transforms
+    seeds = range(spec.seed, spec.seed + PAIRS)
+    before = tuple(user_trial(spec, so_far, seed=seed, updates=updates, user_loop=theirs) for seed in seeds)
+    return before + tuple(_treated(spec, so_far, fix, seed=seed, updates=updates) for seed in seeds)
+
+
+def _treated(spec: TrainingSpec, so_far: Steps, fix: Fix, *, seed: int, updates: int | None) -> Trial:
+    plain = user_trial(spec, so_far, seed=seed, updates=updates)
+    longer = any(key.startswith(CHANGES_THE_LENGTH) for key in fix.patch)
+    transforms = tuple(sorted(t for t in fix.transforms if t is not Transform.OUR_LOOP))
+    # a fix of the run's length is given that length; every other one the same number of updates as the untreated run
+    length = None if longer else plain.updates
+    return plain.model_copy(update={"changes": dict(fix.patch), "transforms": transforms, "updates": length})
+
+
+def _length(so_far: Steps, done: Done, allowance: Allowance) -> int | None:
+    """As long as the runs that are there; else the whole run (None), or what six arms can do in the time left."""
+    if done:
+        return done[0][0].updates
+    total = known.assumptions(so_far).total_updates
+    affordable = allowance.updates(trials=2 * PAIRS, evaluations=2, at_most=total, at_least=FEWEST_UPDATES)
+    return None if affordable >= total else affordable
+
+
+def _updates_of(spec: TrainingSpec, so_far: Steps, trial: Trial) -> int:
+    assumed = known.assumptions(so_far)
+    if trial.updates is not None:
+        return trial.updates
+    epochs, batch = trial.changes.get("epochs"), trial.changes.get("data.batch_size")
+    factor = epochs / known.epochs(spec) if isinstance(epochs, int | float) else 1.0
+    if isinstance(batch, int | float) and batch > 0:
+        factor *= spec.data.batch_size / batch
+    return max(1, round(assumed.total_updates * factor))
+
+
+def _same(left: Trial, right: Trial) -> bool:
+    return left == right.model_copy(update={"max_seconds": None})
+
+
+def _key(trial: Trial) -> str:
+    return Fix(title="", patch=trial.changes, transforms=trial.transforms).key
+
+
+def _arm_key(fix: Fix) -> str:
+    """The key of a fix as its treated arm carries it: the loop is not a transform of a trial."""
+    kept = tuple(t for t in fix.transforms if t is not Transform.OUR_LOOP)
+    return Fix(title="", patch=fix.patch, transforms=kept).key
+
+
+def _read(spec: TrainingSpec, so_far: Steps, finding: Finding, fix: Fix, done: Done) -> Treatment | None:
+    updates = done[0][0].updates if done else None
+    results = {trial.model_copy(update={"max_seconds": None}).model_dump_json(): result for trial, result in done}
+    arms = [results.get(arm.model_dump_json()) for arm in _arms(spec, so_far, fix, updates=updates)]
+    found = [arm for arm in arms if arm is not None]
+    if len(found) < len(arms):
+        return None
+    before, after = found[:PAIRS], found[PAIRS:]
+    assumed = known.assumptions(so_far)
+    comparable = not TRANSFORMS_OF_THE_LOSS & set(fix.transforms) and not any(
+        key.startswith(CHANGES_THE_LOSS) and key != "data.batch_size" for key in fix.patch
+    )
+    return Treatment(
+        rule=finding.rule,
+        fix=fix.key,
+        title=fix.title,
+        patch=fix.patch,
+        transforms=fix.transforms,
+        metric=assumed.metric,
+        higher_is_better=assumed.higher_is_better,
+        updates=max(result.updates for result in found),
+        seeds=tuple(range(spec.seed, spec.seed + PAIRS)),
+        before=tuple(_ends(r, "validation_metric") for r in before),
+        after=tuple(_ends(r, "validation_metric") for r in after),
+        before_loss=tuple(_ends(r, "validation_loss") for r in before),
+        after_loss=tuple(_ends(r, "validation_loss") for r in after),
+        before_outcomes=tuple(r.outcome for r in before),
+        after_outcomes=tuple(r.outcome for r in after),
+        loss_comparable=comparable,
+        error=next((r.error for r in after if r.outcome is Outcome.USER_ERROR), None),
+    )
+
+
+def _ends(result: TrialResult, field: Literal["validation_metric", "validation_loss"]) -> float | None:
+    if not result.evaluations:
+        return None
+    end = result.evaluations[-1]
+    return end.validation_metric if field == "validation_metric" else end.validation_loss
