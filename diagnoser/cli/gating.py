@@ -1,0 +1,99 @@
+"""`check` and `gate`: may this change be merged?"""
+
+import json
+from pathlib import Path
+
+import click
+
+from diagnoser import programs
+from diagnoser.cli.measuring import DEFAULT_OUT, diagnose_spec
+from diagnoser.cli.options import check_sandbox, measuring_options
+from diagnoser.errors import UsageError
+
+INCONCLUSIVE = 5
+
+
+def _outputs(command: click.Command) -> click.Command:
+    """Options of both commands."""
+    for option in (
+        click.option("--strict", is_flag=True, help="Exit 5 when the diagnosis is inconclusive."),
+        click.option("--markdown", type=click.Path(path_type=Path), help="Write a Markdown summary there."),
+        click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML there."),
+        click.option(
+            "--baseline",
+            type=click.Path(path_type=Path),
+            help="A diagnosis.json to compare with: only findings that are new against it gate.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@_outputs
+@click.command()
+@click.argument("spec", type=click.Path(path_type=Path), default="diagnose.yaml")
+@click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, show_default=True, help="Output folder.")
+@measuring_options
+def check(
+    spec: Path,
+    out: Path,
+    preset: str | None,
+    budget: float | None,
+    seed: int | None,
+    sandbox: str,
+    cache: bool,
+    as_json: bool,
+    baseline: Path | None,
+    junit: Path | None,
+    markdown: Path | None,
+    strict: bool,
+) -> None:
+    """Diagnose SPEC, then gate: exit 0 pass, 1 fail, 3 your code raised where a step needed it, 5 inconclusive."""
+    check_sandbox(sandbox)
+    earlier = _read(baseline) if baseline is not None else None
+    diagnose_spec(spec, out, preset=preset, budget=budget, seed=seed, cache=cache, as_json=False, quiet=as_json)
+    _gate(_read(out / "diagnosis.json"), earlier, junit=junit, markdown=markdown, strict=strict, as_json=as_json)
+
+
+@_outputs
+@click.command()
+@click.argument("diagnosis", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the gate's result as JSON on stdout.")
+def gate(
+    diagnosis: Path, baseline: Path | None, junit: Path | None, markdown: Path | None, strict: bool, as_json: bool
+) -> None:
+    """Gate on a diagnosis that is there already."""
+    earlier = _read(baseline) if baseline is not None else None
+    _gate(_read(diagnosis), earlier, junit=junit, markdown=markdown, strict=strict, as_json=as_json)
+
+
+def _gate(
+    diagnosis: str, baseline: str | None, *, junit: Path | None, markdown: Path | None, strict: bool, as_json: bool
+) -> None:
+    both = json.dumps({"diagnosis": json.loads(diagnosis), "baseline": json.loads(baseline) if baseline else None})
+    result = programs.run("rules", "gate", "-", text=both)
+    for path, form in ((junit, "junit"), (markdown, "markdown")):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(programs.run("reports", "--format", form, "-", text=diagnosis), encoding="utf-8")
+    answer = json.loads(result)
+    click.echo(result.rstrip() if as_json else "\n".join(answer["words"]))
+    code = answer["exit_code"]
+    if answer["outcome"] == "inconclusive" and code == 0 and strict:
+        code = INCONCLUSIVE
+    raise click.exceptions.Exit(code)
+
+
+def _read(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+        json.loads(text)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be read: {error.strerror}; `diagnoser run` writes a diagnosis.json"
+        ) from error
+    except ValueError as error:
+        raise UsageError(
+            f"{path}: is no JSON: {error}; it should be a diagnosis.json that `diagnoser run` wrote"
+        ) from error
+    return text

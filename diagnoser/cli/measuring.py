@@ -1,0 +1,130 @@
+"""`run`, `demo` and `plan`: the commands that load a user's code."""
+
+import shlex
+import shutil
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from diagnoser.cli.options import check_sandbox, load, measuring_options
+from diagnoser.errors import UsageError
+
+if TYPE_CHECKING:
+    from diagnoser.findings import Diagnosis
+
+DEFAULT_OUT = "diagnosis"
+EXAMPLES = ("broken", "healthy")
+
+
+@click.command()
+@click.argument("spec", type=click.Path(path_type=Path), default="diagnose.yaml")
+@click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, show_default=True, help="Output folder.")
+@measuring_options
+def run(
+    spec: Path,
+    out: Path,
+    preset: str | None,
+    budget: float | None,
+    seed: int | None,
+    sandbox: str,
+    cache: bool,
+    as_json: bool,
+) -> None:
+    """Diagnose what SPEC describes; writes evidence.json, diagnosis.json and report.html.
+
+    Exit code 0 whenever a diagnosis was made, whatever it found.
+    """
+    check_sandbox(sandbox)
+    diagnose_spec(spec, out, preset=preset, budget=budget, seed=seed, cache=cache, as_json=as_json)
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default="diagnoser-demo", show_default=True)
+@click.option("--cache/--no-cache", default=False, help="Use results of earlier runs of the same trials.")
+@click.option("--json", "as_json", is_flag=True, help="Print both diagnoses as a JSON object on stdout.")
+def demo(out: Path, cache: bool, as_json: bool) -> None:
+    """Diagnose the bundled example, a small CNN on real digits: first broken, then mended."""
+    found = {}
+    for example in EXAMPLES:
+        folder = out if example == "broken" else out / example
+        source = folder / "source"
+        source.mkdir(parents=True, exist_ok=True)
+        for file in (resources.files("diagnoser") / "demo" / example).iterdir():
+            if file.is_file():
+                (source / file.name).write_bytes(file.read_bytes())
+        click.echo(f"{example} example ({source}):", err=True)
+        found[example] = diagnose_spec(
+            source / "diagnose.yaml",
+            folder,
+            preset=None,
+            budget=None,
+            seed=None,
+            cache=cache,
+            as_json=as_json,
+            quiet=as_json,
+        )
+        shutil.rmtree(source / "__pycache__", ignore_errors=True)
+    if as_json:
+        import json
+
+        click.echo(json.dumps({name: json.loads(one.model_dump_json()) for name, one in found.items()}))
+
+
+@click.command()
+@click.argument("spec", type=click.Path(path_type=Path), default="diagnose.yaml")
+@measuring_options
+def plan(
+    spec: Path,
+    preset: str | None,
+    budget: float | None,
+    seed: int | None,
+    sandbox: str,
+    cache: bool,
+    as_json: bool,
+) -> None:
+    """Say what would run and what it would cost, by timing a few steps of SPEC's model."""
+    from diagnoser.cli import wording
+    from diagnoser.local import estimate
+
+    check_sandbox(sandbox)
+    parsed, source = load(spec, preset=preset, budget=budget, seed=seed)
+    estimated = estimate(parsed, source)
+    click.echo(estimated.model_dump_json(indent=1) if as_json else wording.plan_table(estimated))
+
+
+def diagnose_spec(
+    path: Path,
+    out: Path,
+    *,
+    preset: str | None,
+    budget: float | None,
+    seed: int | None,
+    cache: bool,
+    as_json: bool,
+    quiet: bool = False,
+) -> "Diagnosis":
+    """Read a spec, diagnose it with progress on stderr, write the three files, and say what was found."""
+    parsed, source = load(path, preset=preset, budget=budget, seed=seed)
+    _refuse_a_file(out)
+    from diagnoser.cli import wording
+    from diagnoser.cli.progress import Progress
+    from diagnoser.local import Job, run, write
+    from diagnoser.sandbox.cache import default_folder
+
+    job = Job(spec=parsed, source=source, command=shlex.join(["diagnoser", *sys.argv[1:]]))
+    with Progress(preset=parsed.protocol.preset) as progress:
+        diagnosis = run(job, cache=default_folder() if cache else None, on_event=progress.tell)
+    files = write(diagnosis, out)
+    if as_json and not quiet:
+        click.echo(diagnosis.model_dump_json(indent=1))
+    elif not as_json:
+        click.echo(wording.summary(diagnosis, report=files[-1]))
+    return diagnosis
+
+
+def _refuse_a_file(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out}: this is a file; name a folder")

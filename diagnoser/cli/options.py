@@ -1,0 +1,73 @@
+"""What options do several commands share, and what do their words mean?"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from diagnoser.errors import UsageError
+from diagnoser.spec.fields import SpecSource, TrainingSpec
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(s|m|min|h)?$")
+MINUTES = {"s": 1 / 60, "m": 1.0, "min": 1.0, "h": 60.0, None: 1.0}
+
+
+class Duration(click.ParamType[float]):
+    """Minutes from `90s`, `5m`, `1.5h` or a bare number of minutes."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Minutes; fails with the forms that are understood."""
+        if isinstance(value, float):
+            return value
+        found = DURATION.match(str(value).strip().lower())
+        if found is None or float(found[1]) == 0:
+            self.fail(f"{value!r} is no duration: write 90s, 5m or 1h", param, ctx)
+        return float(found[1]) * MINUTES[found[2]]
+
+
+def measuring_options(command: F) -> F:
+    """Options of every command that measures."""
+    options = (
+        click.option("--preset", type=click.Choice(["quick", "standard", "thorough"]), help="How much is done."),
+        click.option("--budget", type=Duration(), help="Wall time for the whole diagnosis: 90s, 5m, 1h."),
+        click.option("--seed", type=click.IntRange(min=0), help="First seed; others count up from it."),
+        click.option(
+            "--sandbox",
+            type=click.Choice(["process", "landlock", "bwrap"]),
+            default="process",
+            show_default=True,
+            help="Where your code runs. This machine: a plain child process.",
+        ),
+        click.option("--cache/--no-cache", default=True, help="Use results of earlier runs of the same trials."),
+        click.option(
+            "--json", "as_json", is_flag=True, help="Print the diagnosis as JSON, and nothing else, on stdout."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def load(path: Path, *, preset: str | None, budget: float | None, seed: int | None) -> tuple[TrainingSpec, SpecSource]:
+    """Read a spec and let the command line's options win over it."""
+    from diagnoser.spec.patching import apply_changes
+    from diagnoser.spec.reading import read_spec
+
+    spec, source = read_spec(path)
+    asked = {"protocol.preset": preset, "budget.minutes": budget, "seed": seed}
+    return apply_changes(spec, {key: value for key, value in asked.items() if value is not None}), source
+
+
+def check_sandbox(level: str) -> None:
+    """Refuse a level that this version does not have, rather than run below it."""
+    if level != "process":
+        raise UsageError(
+            f"--sandbox {level}: this version runs your code as a plain child process with your own rights; "
+            "stronger levels come with the service. Leave the option out to go on."
+        )

@@ -1,0 +1,82 @@
+"""What does a person read on the terminal when the work is done?"""
+
+import shutil
+import textwrap
+from pathlib import Path
+
+from diagnoser.evidence.outcome import Measured
+from diagnoser.findings import Diagnosis, Finding, FixState, Severity
+from diagnoser.protocol.estimate import Estimate, StepEstimate
+
+MOST_FINDINGS = 5
+ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+
+
+def summary(diagnosis: Diagnosis, *, report: Path) -> str:
+    """Verdict, the findings that matter most, and where the report is."""
+    grave = [f for f in diagnosis.findings if f.severity is not Severity.INFO]
+    hints = len(diagnosis.findings) - len(grave)
+    ranked = sorted(grave, key=lambda f: (f.id != diagnosis.primary, bool(f.explained_by), ORDER.index(f.severity)))
+    counts = [
+        f"{sum(f.severity is severity for f in grave)} {severity}s" for severity in (Severity.ERROR, Severity.WARNING)
+    ]
+    counts += [f"{hints} hints", f"{len(diagnosis.passed)} passed", f"{len(diagnosis.unjudged)} could not be judged"]
+    lines = [f"{diagnosis.verdict.upper()}  {', '.join(counts)}", _wrap(diagnosis.scope, indent="  ")]
+    for finding in ranked[:MOST_FINDINGS]:
+        lines += ["", *_finding(finding, first=finding.id == diagnosis.primary)]
+    if len(ranked) > MOST_FINDINGS:
+        lines += ["", f"... and {len(ranked) - MOST_FINDINGS} more in the report"]
+    return "\n".join([*lines, "", f"report: {report}"])
+
+
+def curves(diagnosis: Diagnosis, *, folder: Path | None) -> str:
+    """What the curves of a log look like, and the findings about them."""
+    outcome = diagnosis.steps.curves
+    reading = outcome.value.runs[0].reading if isinstance(outcome, Measured) else None
+    shape = ", ".join(name.replace("_", " ") for name in reading.classes) if reading else "too short to be read"
+    lines = [f"{diagnosis.spec.name}: {shape}"]
+    for finding in diagnosis.findings:
+        lines += ["", *_finding(finding, first=finding.id == diagnosis.primary)]
+    if not diagnosis.findings:
+        lines += [
+            "",
+            f"nothing to report; {len(diagnosis.unjudged)} rules need more than a log: `diagnoser run` has it",
+        ]
+    return "\n".join([*lines, *(["", f"report: {folder / 'report.html'}"] if folder else [])])
+
+
+def plan_table(estimate: Estimate) -> str:
+    """One line a step: trials, updates each, and seconds."""
+    rows = [("step", "pieces of work", "updates each", "estimated time"), *(_plan_row(e) for e in estimate.steps)]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    total = f"in all {_seconds(estimate.at_least)} to {_seconds(estimate.at_most)}, budget {_seconds(estimate.budget)}"
+    return "\n".join([*table, "", total, f"one update takes {estimate.seconds_per_update * 1e3:.3g} ms here"])
+
+
+def _plan_row(step: StepEstimate) -> tuple[str, str, str, str]:
+    pieces = str(step.fewest) if step.fewest == step.most else f"{step.fewest} to {step.most}"
+    return (step.step, pieces, str(step.updates), f"{_seconds(step.at_least)} to {_seconds(step.at_most)}")
+
+
+def _finding(finding: Finding, *, first: bool) -> list[str]:
+    mark = "fix this first: " if first else ""
+    explained = f" (explained by {', '.join(finding.explained_by)})" if finding.explained_by else ""
+    lines = [
+        f"{finding.severity}: {mark}{finding.title}  [{finding.rule}, {finding.confidence} confidence]{explained}",
+        _wrap(finding.message, indent="  "),
+    ]
+    for fix in finding.fixes[:2]:
+        tried = "" if fix.state is FixState.UNTESTED else f" [{fix.state}]"
+        change = f": {fix.before} -> {fix.after}" if fix.before and fix.after else ""
+        lines.append(_wrap(f"fix{tried}: {fix.title}{change}", indent="  "))
+    return lines
+
+
+def _wrap(text: str, *, indent: str) -> str:
+    width = min(110, shutil.get_terminal_size((100, 24)).columns)
+    return textwrap.fill(text, width=width, initial_indent=indent, subsequent_indent=indent)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.0f} s" if value < 100 else f"{value / 60:.1f} min"
