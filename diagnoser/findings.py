@@ -2,8 +2,10 @@
 
 import json
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal
 
+from diagnoser import programs
 from diagnoser.evidence.evidence import Evidence
 from diagnoser.records import Float, JsonValue, Record
 from diagnoser.trials import Transform
@@ -155,3 +157,18 @@ class Diagnosis(Evidence):
     unjudged: tuple[UnjudgedRule, ...]
     not_applicable: tuple[NotApplicableRule, ...]
     ignored: tuple[IgnoredRule, ...]
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """The report as one HTML page; also written to `path` when there is one."""
+        page = programs.run("reports", "--format", "html", "-", text=self.model_dump_json())
+        if path is not None:
+            Path(path).write_text(page, encoding="utf-8")
+        return page
+
+    def to_markdown(self) -> str:
+        """The report as Markdown."""
+        return programs.run("reports", "--format", "markdown", "-", text=self.model_dump_json())
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the report without scripts, small enough for a cell."""
+        return programs.run("reports", "--format", "notebook", "-", text=self.model_dump_json())

@@ -89,10 +89,9 @@ def _check_diagnosis(text: str, path: Path) -> None:
 def _check_rule(rule: str, listed: str) -> None:
     import json
 
-    from diagnoser.spec.names import nearest
+    from diagnoser.spec.names import did_you_mean
 
     known = [entry["id"] for entry in json.loads(listed)]
     if rule not in known:
-        near = nearest(rule, known)
-        hint = f"; did you mean {near}?" if near else "; `diagnoser rules` lists them all"
-        raise UsageError(f"there is no rule {rule!r}{hint}")
+        hint = did_you_mean(rule, known) or "`diagnoser rules` lists them all"
+        raise UsageError(f"there is no rule {rule!r}; {hint}")

@@ -40,5 +40,5 @@ class NotMeasured(Record):
 
 def measured(value: T, *, seconds: float, fraction_of_run: float = 1.0) -> Measured[T]:
     """Wrap a value in the outcome type that its field in the evidence declares."""
-    outcome: type[Measured[T]] = Measured[type(value)]  # type: ignore[misc]  # the type is known at run time only
+    outcome: type[Measured[T]] = Measured[type(value)]  # type: ignore[misc,assignment]  # the type is known at run time only
     return outcome(seconds=seconds, value=value, fraction_of_run=fraction_of_run)

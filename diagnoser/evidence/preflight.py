@@ -206,7 +206,7 @@ class ModelProfile(Record):
     recurrent: bool
     grad_free_before: str | None  # the loss has no grad_fn, or nothing before this module has a gradient
     starts_with_normalisation: bool
-    random_share_outside_head: Float | None = None  # of the parameters before the last weight layer, the share that two seeds build differently; None: not measured
+    random_share_outside_head: Float | None = None  # parameters before the last weight layer that differ by seed
     unanswered: tuple[str, ...] = ()  # questions left open, each with its reason
 
 
@@ -294,6 +294,9 @@ class LoopAudit(Record):
     accumulation_ratio: Float | None = None
     user_metrics: dict[str, Float] = {}
     our_metrics: dict[str, Float] = {}  # the same names, over all rows, measured by us
+    batch_mean_metrics: dict[str, Float] = {}  # the same names, measured by us, as the plain mean over batches
+    evaluate_batches_given: int = 0
+    evaluate_batches_drawn: int = 0
     gradients_enabled_in_evaluate: bool | None = None
     error: UserError | None = None
 

@@ -137,6 +137,7 @@ def _read(spec: TrainingSpec, so_far: Steps, finding: Finding, fix: Fix, done: D
         transforms=fix.transforms,
         metric=assumed.metric,
         higher_is_better=assumed.higher_is_better,
+        standard_error=standard_error(so_far),
         updates=max(result.updates for result in found),
         seeds=tuple(range(spec.seed, spec.seed + PAIRS)),
         before=tuple(_ends(r, "validation_metric") for r in before),
@@ -148,6 +149,12 @@ def _read(spec: TrainingSpec, so_far: Steps, finding: Finding, fix: Fix, done: D
         loss_comparable=comparable,
         error=next((r.error for r in after if r.outcome is Outcome.USER_ERROR), None),
     )
+
+
+def standard_error(so_far: Steps) -> float | None:
+    """Of the validation metric, from its number of rows; None when step 6 did not say."""
+    found = known.value(so_far.curves)
+    return found.standard_error if found is not None else None
 
 
 def _ends(result: TrialResult, field: Literal["validation_metric", "validation_loss"]) -> float | None:

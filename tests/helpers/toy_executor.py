@@ -26,7 +26,11 @@ class ToyExecutor:
     """Answers at once; remembers every trial it was given."""
 
     def __init__(
-        self, *, user_lr: float = 1e-3, total_updates: int = 200, change: Callable[[Trial, TrialResult], TrialResult] | None = None
+        self,
+        *,
+        user_lr: float = 1e-3,
+        total_updates: int = 200,
+        change: Callable[[Trial, TrialResult], TrialResult] | None = None,
     ) -> None:
         self.user_lr = user_lr
         self.total_updates = total_updates
@@ -99,11 +103,22 @@ class ToyExecutor:
             losses=losses,
             evaluations=tuple(
                 Evaluation(
-                    updates=n, epoch=n / 20, lr=lr, train_loss=losses[n - 1], train_metric=accuracy,
-                    validation_loss=losses[n - 1], validation_metric=max(0.1, 1 - losses[n - 1] / START),
+                    updates=n,
+                    epoch=n / 20,
+                    lr=lr,
+                    train_loss=losses[n - 1],
+                    train_metric=accuracy,
+                    validation_loss=losses[n - 1],
+                    validation_metric=max(0.1, 1 - losses[n - 1] / START),
                 )
-                for n in range(max(1, updates // max(1, trial.evaluations)), updates + 1, max(1, updates // max(1, trial.evaluations)))
-            ) if trial.evaluations and updates else (),
+                for n in range(
+                    max(1, updates // max(1, trial.evaluations)),
+                    updates + 1,
+                    max(1, updates // max(1, trial.evaluations)),
+                )
+            )
+            if trial.evaluations and updates
+            else (),
             weight_norm_end=1.0 - 0.1 * (trial.penalty or 0.0),
         )
         return self.change(trial, result)

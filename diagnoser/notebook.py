@@ -1,0 +1,98 @@
+"""How is a model diagnosed from a notebook or a script? With live objects, in the caller's own process."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from diagnoser.findings import Diagnosis
+from diagnoser.local import Job
+from diagnoser.local import diagnose as walk
+from diagnoser.protocol.events import Event
+from diagnoser.spec.fields import SpecSource, TrainingSpec
+from diagnoser.spec.reading import from_mapping
+
+if TYPE_CHECKING:
+    from torch import nn
+
+LIVE = "notebook:live_object"
+"""Stands in the spec where a file would have an import path."""
+
+
+def diagnose(
+    model_fn: "Callable[[], nn.Module] | nn.Module",
+    data: Any,
+    *,
+    loss: Callable[[Any, Any], Any] | str | None = None,
+    optimizer: Callable[..., Any] | Mapping[str, Any] | str | None = None,
+    step: Callable[[Any, Any], Any] | None = None,
+    loop: Callable[..., Any] | None = None,
+    evaluate: Callable[[Any, Any], Mapping[str, float]] | None = None,
+    metric: Callable[[Any, Any], float] | str | None = None,
+    preset: Literal["quick", "standard", "thorough"] = "standard",
+    budget_minutes: float = 10.0,
+    progress: bool = True,
+    **spec: Any,
+) -> Diagnosis:
+    """Diagnose live objects and return the diagnosis; a notebook shows it as a report.
+
+    `model_fn` is called afresh for every trial; a module is copied, and then only one initialisation is seen. `data` is
+    `(train, validation)` or a function that returns it. Every other key of a spec can be given by its name
+    (`epochs=20`, `scheduler={"name": "cosine"}`, `batch_size=64`). The caller's random states, default device and
+    dtype, and thread count are as they were afterwards.
+
+    Raises SpecError for a key or value that no spec may have, UserCodeError when no model or batch can be built.
+    """
+    from diagnoser.training.in_process import InProcessExecutor
+    from diagnoser.training.live import LiveObjects
+    from diagnoser.training.randomness import restored
+    from diagnoser.training.workload import load
+
+    started = time.monotonic()
+    live = {"loss": loss, "optimizer": optimizer, "step": step, "loop": loop, "evaluate": evaluate, "metric": metric}
+    parsed, source = _spec(live, preset=preset, budget_minutes=budget_minutes, given=spec)
+    objects = LiveObjects(
+        model_fn=model_fn, data=data, **{name: value for name, value in live.items() if callable(value)}
+    )
+    with restored():
+        executor = InProcessExecutor(load(parsed, folder=Path.cwd(), objects=objects))
+    job = Job(spec=parsed, source=source, command="diagnoser.diagnose(...)", sandbox="notebook")
+    return walk(job, executor, kind="notebook", started=started, on_event=_print_step if progress else _say_nothing)
+
+
+def _spec(
+    live: Mapping[str, Any], *, preset: str, budget_minutes: float, given: Mapping[str, Any]
+) -> tuple[TrainingSpec, SpecSource]:
+    """What the objects and keywords say, as a spec; a callable stands there as a name for itself."""
+    document: dict[str, Any] = {"name": "notebook", "model": LIVE, **given}
+    document["data"] = {"factory": LIVE, **document.pop("data_options", {})}
+    for key in ("batch_size", "shuffle", "workers"):
+        if key in document:
+            document["data"][key] = document.pop(key)
+    for key, value in live.items():
+        if value is None:
+            continue
+        if key == "optimizer" and callable(value):
+            document[key] = {"factory": LIVE, "lr": document.pop("lr", 1e-3)}
+        elif key == "metric" and callable(value):
+            document[key] = {"factory": LIVE, "higher_is_better": document.pop("higher_is_better", True)}
+        else:
+            document[key] = LIVE if callable(value) else value
+    if "lr" in document:
+        own = document.setdefault("optimizer", {"name": "adam"})
+        document["optimizer"] = {**({"name": own} if isinstance(own, str) else own), "lr": document.pop("lr")}
+    document["protocol"] = {"preset": preset, **document.get("protocol", {})}
+    document["budget"] = {"minutes": budget_minutes}
+    names = {"model", "data"} | {key for key, value in live.items() if callable(value)}
+    return from_mapping(document, live=names)
+
+
+def _print_step(event: Event) -> None:
+    """One line per step, on stderr."""
+    if event.kind == "step_ended":
+        sys.stderr.write(f"{event.step.replace('_', ' ')}: {event.words} ({event.seconds_used:.0f} s)\n")
+
+
+def _say_nothing(_event: Event) -> None:
+    """The caller asked for silence."""

@@ -1,0 +1,1 @@
+"""Print: pure functions of a diagnosis."""
