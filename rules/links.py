@@ -1,0 +1,48 @@
+"""Which finding is caused by which? What a cause's check has seen becomes ids here, without a cycle."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+log = logging.getLogger(__name__)
+
+
+class Node(NamedTuple):
+    """One finding that may cause others."""
+
+    id: str
+    rule: str
+    explains: tuple[str, ...]  # ids of rules
+    refuted: bool  # curing it did not help: it explains nothing
+
+
+def explained_by(nodes: Iterable[Node]) -> dict[str, tuple[str, ...]]:
+    """The causes of each finding that are present, in the order of the nodes.
+
+    A link that would close a circle is left out: the cause that comes first in the order of the nodes keeps its own.
+    """
+    ordered = tuple(nodes)
+    causes: dict[str, tuple[str, ...]] = {node.id: () for node in ordered}
+    for cause in ordered:
+        if cause.refuted:
+            continue
+        for effect in ordered:
+            if effect.rule not in cause.explains or effect.rule == cause.rule:
+                continue
+            if effect.id in ancestors(cause.id, causes):
+                log.warning("%s and %s explain each other; the first one named is kept", effect.id, cause.id)
+                continue
+            causes[effect.id] += (cause.id,)
+    return causes
+
+
+def ancestors(id: str, causes: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    """All direct and indirect causes."""
+    found: set[str] = set()
+    waiting = list(causes.get(id, ()))
+    while waiting:
+        cause = waiting.pop()
+        if cause not in found:
+            found.add(cause)
+            waiting.extend(causes.get(cause, ()))
+    return frozenset(found)

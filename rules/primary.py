@@ -1,0 +1,60 @@
+"""What should be fixed first? The gravest cause that nothing else explains."""
+
+from collections.abc import Sequence
+
+from diagnoser.findings import Category, Confidence, Finding, Severity
+from rules.links import ancestors
+
+SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+CONFIDENCES = (Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW)
+ORDER_OF_CURES: tuple[Category, ...] = (
+    # Reproducible trials and data: nothing measured on other ground can be trusted.
+    "reproducibility",
+    "data",
+    "labels",
+    # The wiring of model, loss and loop.
+    "architecture",
+    "activation",
+    "loss",
+    "normalisation",
+    "numerical",
+    "training-loop",
+    # Then what is tuned, the first things first.
+    "initialisation",
+    "learning-rate",
+    "optimizer",
+    "batch-size",
+    "epochs",
+    "regularisation",
+    "performance",
+)
+"""CATALOGUE, *Primary*: the order in which cures matter."""
+
+
+def primary(findings: Sequence[Finding]) -> str | None:
+    """The id of the root cause to fix first; None when there is neither an error nor a warning.
+
+    An info is never the root of more than an info: what only it explains stands as a root here.
+    """
+    grave = {finding.id for finding in findings if finding.severity is not Severity.INFO}
+    causes = {finding.id: finding.explained_by for finding in findings}
+    roots = [f for f in findings if f.id in grave and not grave & ancestors(f.id, causes)]
+    return min(roots, key=lambda finding: rank(finding, findings)).id if roots else None
+
+
+def rank(finding: Finding, findings: Sequence[Finding]) -> tuple[int, int, int, int, str]:
+    """Severity, confidence, how much it explains, the order of cures; the id settles what is left."""
+    causes = {other.id: other.explained_by for other in findings}
+    explains = sum(finding.id in ancestors(other.id, causes) for other in findings)
+    return (
+        SEVERITIES.index(finding.severity),
+        CONFIDENCES.index(finding.confidence),
+        -explains,
+        ORDER_OF_CURES.index(finding.category),
+        finding.id,
+    )
+
+
+def ordered(findings: Sequence[Finding], *, first: str | None) -> tuple[Finding, ...]:
+    """The primary finding first, then causes before effects, grave before slight."""
+    return tuple(sorted(findings, key=lambda f: (f.id != first, bool(f.explained_by), rank(f, findings))))
