@@ -81,7 +81,7 @@ class Axis:
 
     def ticks(self) -> list[float]:
         """Round values between the ends."""
-        if self.log:
+        if self.log and self.high / self.low > 10:
             first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
             if last - first >= 2:
                 step = max(1, (last - first) // 6)

@@ -16,6 +16,8 @@ def number(value: float | None, *, digits: int = DIGITS) -> str:
     if value != 0 and not 1e-4 <= abs(value) < 1e6:
         mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    if abs(value) >= 10**digits:
+        return f"{value:.0f}"
     return f"{value:.{digits}g}"
 
 

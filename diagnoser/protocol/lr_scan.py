@@ -22,6 +22,7 @@ MOST_UPDATES = 400
 FEWEST_UPDATES = 5
 FALLS = 0.05  # of the initial loss
 DIVERGES = 2.0  # times the curve's own minimum
+SAME = 1e-6  # relative: a loss that no lr changes has no best one
 POINTS_KEPT = 60
 SEEDS_AT_ENDS = 2  # further seeds at the user's lr and at the proposal
 
@@ -93,14 +94,16 @@ def _trials(rates: list[float], seeds: tuple[int, ...], updates: int, allowance:
 
 
 def _beyond(done: Done, tried: set[float]) -> list[float]:
-    """Two more lrs, a factor of 3 apart, beyond an edge at which the loss is lowest."""
-    proposal = _proposal(done)
-    if proposal is None:
+    """Two more lrs, a factor of 3 apart, beyond an edge at which the loss is lowest, be it by ever so little."""
+    ends = {_lr(trial): _final(result) for trial, result in done}
+    usable = sorted(end for end in ends.values() if math.isfinite(end))
+    if not usable or usable[-1] - usable[0] <= SAME * abs(usable[0]):
         return []
+    best = min(ends, key=ends.__getitem__)
     lowest, highest = min(tried), max(tried)
-    if proposal == lowest and lowest > REACH[0]:
+    if best == lowest and lowest > REACH[0]:
         return [_round(lowest / 10), _round(lowest / 10**0.5)]
-    if proposal == highest and highest < REACH[1]:
+    if best == highest and highest < REACH[1]:
         return [_round(highest * 10**0.5), _round(highest * 10)]
     return []
 

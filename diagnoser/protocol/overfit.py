@@ -39,7 +39,8 @@ def plan(spec: TrainingSpec, so_far: Steps, done: Done, *, allowance: Allowance)
     if all(result.stopped_by == "memorised" for result in plain_runs):
         return ()
     tried = {trial.changes["optimizer.lr"] for trial, _ in done if _is_plain(trial)}
-    ladder = tuple(_attempt(lr * factor, spec.seed) for factor in LADDER if lr * factor not in tried)
+    rungs = (float(f"{lr * factor:.3g}") for factor in LADDER)
+    ladder = tuple(_attempt(rung, spec.seed) for rung in rungs if rung not in tried)
     if ladder:
         return _bounded(ladder, allowance)
     passed = [t.changes["optimizer.lr"] for t, r in done if _is_plain(t) and r.stopped_by == "memorised"]
