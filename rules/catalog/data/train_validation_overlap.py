@@ -1,0 +1,57 @@
+"""Do rows of the training set stand in validation too?"""
+
+from collections.abc import Iterator
+
+from diagnoser.evidence.preflight import DataProfile
+from diagnoser.findings import Confidence, Fix, Severity
+from rules.rule import Finding, NotApplicable, Passed, Rule
+
+RULE = Rule(
+    title="Validation rows occur in training",
+    why="A model may simply remember them, so the validation score promises more than new data will keep.",
+    since="0.1",
+    references=("Kapoor and Narayanan 2023, Leakage and the reproducibility crisis in ML-based science",),
+)
+LEAST = 0.005  # share of validation rows
+TIMES_CONTROL = 2.0  # two random halves of training share that much when rows repeat naturally
+ALL = 0.95
+SURPRISE = 1e-3  # binomial: so many shared rows, had they come by the control's rate or one row in the training set
+
+
+def check(data: DataProfile) -> Iterator[Finding | Passed]:
+    from scipy.stats import binom  # heavy: listing the catalogue needs none of it
+
+    rows = data.validation.rows_read
+    if rows == 0:
+        raise NotApplicable("there are no validation rows")
+    shared = round(data.overlap_share * rows)
+    observed = f"{data.overlap_share:.1%} of the validation rows ({shared:,} of {rows:,})"
+    expected = f"about {data.overlap_control:.1%}, as between two halves of training"
+    by_nature = min(1.0, max(TIMES_CONTROL * data.overlap_control, 1 / max(1, data.train.rows)))
+    surprise = float(binom.sf(shared - 1, rows, by_nature)) if shared else 1.0
+    if data.overlap_share <= max(LEAST, TIMES_CONTROL * data.overlap_control) or surprise > SURPRISE:
+        yield Passed(observed=observed, expected=expected)
+        return
+    whole = data.overlap_share >= ALL
+    yield Finding(
+        title="Validation is the training set"
+        if whole
+        else f"{data.overlap_share:.1%} of validation occurs in training",
+        message=f"{shared:,} of {rows:,} validation rows, input and target, stand in the training set as well; "
+        f"two random halves of the training set share {data.overlap_control:.1%}. "
+        "Every figure measured on validation is too good.",
+        severity=Severity.ERROR,
+        confidence=Confidence.HIGH,  # counted, and a control
+        observed=observed,
+        expected=expected,
+        evidence=("/steps/preflight/data/value/overlap_share", "/steps/preflight/data/value/overlap_control"),
+        fixes=(
+            Fix(
+                title="Split before anything else",
+                advice="drop the shared rows from validation; deduplicate, then split (by group where rows belong "
+                "together), and only then augment or oversample",
+            ),
+        ),
+        key="data",
+        subject="validation rows",
+    )

@@ -1,0 +1,68 @@
+"""Are there labels that the model has no output for?"""
+
+from collections.abc import Iterator
+
+from diagnoser.evidence.preflight import Assumptions, DataProfile, LossProfile
+from diagnoser.findings import Confidence, Fix, Severity
+from diagnoser.spec.fields import Task
+from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
+
+RULE = Rule(
+    title="Labels do not fit the model's outputs",
+    why="A label without an output is an error on the CPU, and on a GPU it ends the whole process.",
+    since="0.1",
+    references=("https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html",),
+)
+SPARE = 2  # times as many outputs as labels
+CLASS_KINDS = ("class", "binary")
+
+
+def check(assumptions: Assumptions, data: DataProfile, loss: LossProfile) -> Iterator[Finding | Passed]:
+    targets = data.targets
+    if targets.kind not in {*CLASS_KINDS, "tokens", "multilabel"} and not loss.label_out_of_range:
+        raise NotApplicable("the targets are no class labels")
+    if loss.because_unjudged is not None:
+        raise Unjudged(loss.because_unjudged)
+    outputs = assumptions.classes
+    observed = f"labels {targets.minimum:g} to {targets.maximum:g}"
+    if assumptions.loss_family in {"bce", "bce_with_logits"}:
+        expected = "0 or 1"
+    else:
+        expected = f"0 to {outputs - 1}" if outputs is not None else "one output for each label"
+    if loss.label_out_of_range:
+        listed = ", ".join(str(label) for label in loss.label_out_of_range)
+        yield Finding(
+            title=f"Labels {listed} are outside {expected}",
+            message=f"The labels {listed} occur, and the loss accepts {expected}.",
+            severity=Severity.ERROR,
+            confidence=Confidence.HIGH,  # by definition
+            observed=observed,
+            expected=expected,
+            evidence=("/steps/preflight/loss/value/label_out_of_range",),
+            fixes=(
+                Fix(
+                    title="Number the labels from 0",
+                    advice=f"relabel to 0..{max(1, targets.distinct - 1)}, or give the last layer more outputs",
+                ),
+            ),
+            key="model",
+            subject="labels",
+        )
+        return
+    if assumptions.task is Task.CLASSIFICATION and outputs is not None and outputs > SPARE * targets.distinct:
+        yield Finding(
+            title=f"{outputs} outputs for {targets.distinct} labels",
+            message=f"The model has {outputs} outputs, and only {targets.distinct} different labels occur.",
+            severity=Severity.INFO,
+            confidence=Confidence.LOW,
+            observed=f"{outputs} outputs",
+            expected=f"{targets.distinct} outputs",
+            evidence=(
+                "/steps/preflight/assumptions/value/classes",
+                "/steps/preflight/data/value/targets/distinct",
+            ),
+            fixes=(Fix(title="One output for each label", advice=f"give the last layer {targets.distinct} outputs"),),
+            key="model",
+        )
+        return
+    yield Passed(observed=observed, expected=expected)

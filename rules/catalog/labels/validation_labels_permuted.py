@@ -1,0 +1,80 @@
+"""Do the labels of validation mean something else than those of training?"""
+
+from collections.abc import Iterator
+from math import sqrt
+
+from diagnoser.evidence.preflight import Baselines, DataProfile
+from diagnoser.findings import Confidence, Fix, Severity
+from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
+
+RULE = Rule(
+    title="Validation labels are numbered differently",
+    why="Two label maps for one task make a good model look worse than guessing.",
+    since="0.1",
+)
+FEWEST = 10  # validation rows a class
+WORKS = 0.8  # held-out training score that shows that the baseline works; also the share that must come back
+SIGMAS = 3.0  # standard errors below chance
+PARTLY = 10.0  # standard errors gained by renumbering, when only some labels were exchanged
+ALMOST_ALL = 0.95  # of the held-out score, in that case
+SHARES = ("accuracy", "balanced_accuracy")
+
+
+def check(data: DataProfile, baselines: Baselines) -> Iterator[Finding | Passed]:
+    if baselines.metric not in SHARES or data.targets.kind not in {"class", "binary"}:
+        raise NotApplicable("the targets are no class labels")
+    held_out, permuted = baselines.held_out_training, baselines.best_permuted_validation
+    scores = [score.validation for score in baselines.scores if score.name in {"linear", "knn"}]
+    if held_out is None or permuted is None or not scores:
+        raise Unjudged("no simple model was tried on validation and on held-out training rows")
+    best = max(scores)
+    noise = max(baselines.standard_error, _binomial(baselines.chance, data.validation.rows))
+    observed = f"a simple model scores {best:.1%} on validation and {held_out:.1%} on held-out training rows"
+    expected = "about the same on both"
+    below = best < baselines.chance - SIGMAS * noise and permuted >= WORKS * held_out
+    gained = permuted - best > PARTLY * noise and held_out - best > PARTLY * noise
+    partly = gained and permuted >= ALMOST_ALL * held_out
+    if held_out < WORKS or not (below or partly):
+        yield Passed(observed=observed, expected=expected)
+        return
+    if min(data.targets.validation_counts, default=0) < FEWEST:
+        raise Unjudged(f"a class has fewer than {FEWEST} validation rows: too few to tell which label it became")
+    changed = [f"{label} → {new}" for label, new in enumerate(baselines.permutation) if label != new]
+    how = _in_words(baselines.permutation) or ", ".join(changed[:10])
+    yield Finding(
+        title=f"Validation labels are numbered differently: {how}",
+        message=f"A simple model that scores {held_out:.1%} on held-out training rows scores {best:.1%} on validation, "
+        f"where a guess has {baselines.chance:.1%}. With validation labels renumbered ({how}) it has {permuted:.1%}.",
+        severity=Severity.ERROR,
+        confidence=Confidence.HIGH if below else Confidence.MEDIUM,
+        observed=observed,
+        expected=expected,
+        evidence=(
+            "/steps/preflight/baselines/value/scores",
+            "/steps/preflight/baselines/value/held_out_training",
+            "/steps/preflight/baselines/value/best_permuted_validation",
+        ),
+        fixes=(
+            Fix(
+                title="Use one label map for both splits",
+                advice=f"build it once, from the training labels; now validation has {how}",
+            ),
+        ),
+        explains=("nothing-learned", "overfitting", "training-past-best-epoch"),
+        key="data",
+        subject="validation labels",
+    )
+
+
+def _binomial(share: float, rows: int) -> float:
+    return sqrt(share * (1 - share) / max(1, rows))
+
+
+def _in_words(permutation: tuple[int, ...]) -> str | None:
+    """Whether all labels are shifted by one number, as off-by-one errors do."""
+    classes = len(permutation)
+    shifts = {(new - label) % classes for label, new in enumerate(permutation)} if classes else set()
+    if len(shifts) != 1 or classes < 3:
+        return None
+    shift = shifts.pop()
+    return f"shifted by {shift if shift <= classes // 2 else shift - classes}"

@@ -1,0 +1,41 @@
+"""Is the validation set the same one each time?"""
+
+from collections.abc import Iterator
+
+from diagnoser.evidence.preflight import Repeatability
+from diagnoser.findings import Confidence, Fix, Severity
+from rules.rule import Finding, NotApplicable, Passed, Rule
+
+RULE = Rule(
+    title="The split changes from call to call",
+    why="Scores on different validation rows cannot be compared, and a resumed run meets rows it was trained on.",
+    since="0.1",
+    references=("https://scikit-learn.org/stable/common_pitfalls.html#controlling-randomness",),
+)
+CHANGED = 0.01  # share of validation rows
+
+
+def check(repeated: Repeatability) -> Iterator[Finding | Passed]:
+    split, union = repeated.split_difference, repeated.union_difference
+    observed = f"{split:.0%} of the validation rows change between two calls"
+    if split <= CHANGED:
+        yield Passed(observed=observed, expected="none")
+        return
+    if union > CHANGED:
+        raise NotApplicable("the data factory draws new data in each call, so there is no split to keep")
+    yield Finding(
+        title=f"{split:.0%} of the validation rows change between two calls",
+        message=f"The data factory was called twice under different seeds: {split:.0%} of the validation rows changed, "
+        "while both splits together stayed the same.",
+        severity=Severity.WARNING,
+        confidence=Confidence.HIGH,  # by definition
+        observed=observed,
+        expected="none",
+        evidence=(
+            "/steps/preflight/repeatability/value/split_difference",
+            "/steps/preflight/repeatability/value/union_difference",
+        ),
+        fixes=(Fix(title="Fix the split", advice="`random_state=0`, or a generator with a seed of its own"),),
+        key="data",
+        subject="split",
+    )

@@ -1,0 +1,63 @@
+"""Do the labels of validation mean something else than those of training?"""
+
+import pytest
+
+from diagnoser.evidence.preflight import Baselines, Score
+from diagnoser.findings import Confidence, Severity
+from diagnoser.records import Record
+from rules.catalog.labels.validation_labels_permuted import check
+from tests.helpers import make
+from tests.helpers.judge import fired, silent
+
+
+def scored(validation: float, **changes: object) -> Baselines:
+    scores = (Score(name="linear", train=0.99, validation=validation),)
+    shifted = tuple((label + 1) % 10 for label in range(10))
+    return make.baselines(**({"scores": scores, "permutation": shifted} | changes))
+
+
+FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
+    "labels shifted by one": (
+        (make.data_profile(), scored(0.01, best_permuted_validation=0.93)),
+        Severity.ERROR,
+        Confidence.HIGH,
+        "shifted by 1",
+    ),
+    "two labels exchanged": (
+        (
+            make.data_profile(),
+            scored(0.75, best_permuted_validation=0.94, permutation=(1, 0, 2, 3, 4, 5, 6, 7, 8, 9)),
+        ),
+        Severity.ERROR,
+        Confidence.MEDIUM,
+        "0 → 1, 1 → 0",
+    ),
+}
+SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
+    "one label map": ((make.data_profile(), make.baselines()), "passed"),
+    "a baseline that does not work": (
+        (make.data_profile(), scored(0.01, best_permuted_validation=0.2, held_out_training=0.2)),
+        "passed",
+    ),
+    "few rows": (
+        (
+            make.data_profile(targets=make.target_profile(validation_counts=(4,) * 10)),
+            scored(0.0, best_permuted_validation=0.93),
+        ),
+        "unjudged",
+    ),
+    "regression": ((make.data_profile(), make.baselines(metric="r2")), "not_applicable"),
+    "no control": ((make.data_profile(), make.baselines(held_out_training=None)), "unjudged"),
+}
+
+
+@pytest.mark.parametrize(("records", "severity", "confidence", "words"), FIRES.values(), ids=FIRES)
+def test_fires(records: tuple[Record, ...], severity: Severity, confidence: Confidence, words: str) -> None:
+    finding = fired(check, *records)
+    assert (finding.severity, finding.confidence) == (severity, confidence)
+    assert words in f"{finding.title} {finding.message}"
+
+
+@pytest.mark.parametrize(("records", "answer"), SILENT.values(), ids=SILENT)
+def test_is_silent(records: tuple[Record, ...], answer: str) -> None:
+    assert silent(check, *records) == answer
