@@ -19,7 +19,7 @@ class Load(Record):
 
     kind: Literal["load"] = "load"
     number: int
-    seconds: float  # the supervisor ends the child after them
+    seconds: float  # the supervisor ends the child after them, counted from when the user's code began
     spec: TrainingSpec
     folder: str
 
@@ -29,7 +29,7 @@ class Perform(Record):
 
     kind: Literal["perform"] = "perform"
     number: int
-    seconds: float
+    until: float  # time.monotonic(), one clock for both processes: the supervisor ends the child then
     threads: int
     work: tuple[Work, ...]
 

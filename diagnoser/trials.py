@@ -137,7 +137,7 @@ class TrialResult(Record):
     recalls: tuple[Float, ...] = ()  # per class, on validation at the end
     confusion: tuple[tuple[int, ...], ...] = ()  # rows: truth, columns: prediction; at most 50 classes
     outlier_loss_share: Float | None = None  # share of the squared error carried by the worst 1 % of rows
-    first_non_finite: str | None = None  # "loss", "gradient of layer X", "output of layer X"
+    first_non_finite: str | None = None  # "inputs", "targets", "loss", "gradient of layer X", "output of layer X"
     peak_memory_mb: Float | None = None
 
 

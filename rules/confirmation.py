@@ -9,8 +9,8 @@ from diagnoser.evidence.steps import Treatment, Treatments
 from diagnoser.findings import Fix, FixState
 from diagnoser.trials import Outcome
 
-CONFIDENCE_LEVEL = 0.95
-"""Of the two-sided interval (CATALOGUE, *clearly better*)."""
+ERROR_RATE = 0.05
+"""Of the two-sided interval over all looks (CATALOGUE, *clearly better*), which share it evenly (Bonferroni)."""
 LEAST_SEEDS = 2
 """One pair has no spread: nothing follows from it."""
 STANDARD_ERRORS = 2.0
@@ -94,13 +94,14 @@ def compare(treatment: Treatment) -> Verdict:
         failed = any(o is not Outcome.COMPLETED for o in (*treatment.before_outcomes, *treatment.after_outcomes))
         note = "the runs failed with it and without it" if failed else "no figure on validation was measured"
         return _undecided(note, before, after)
-    return _judge(measure, differences, standard_error=treatment.standard_error)._replace(before=before, after=after)
+    verdict = _judge(measure, differences, standard_error=treatment.standard_error, looks=treatment.looks)
+    return verdict._replace(before=before, after=after)
 
 
-def _judge(measure: _Measure, differences: tuple[float, ...], *, standard_error: float | None) -> Verdict:
+def _judge(measure: _Measure, differences: tuple[float, ...], *, standard_error: float | None, looks: int) -> Verdict:
     mean = fmean(differences)
     least = _least_effect(measure)
-    low, high = interval = _interval(differences)
+    low, high = interval = _interval(differences, looks=looks)
     better = sum(difference > 0 for difference in differences)
     note = f"{measure.words} was better in {better} of {len(differences)} seeds"
     # The metric's own standard error is no yardstick for a loss, which has none on record.
@@ -112,7 +113,7 @@ def _judge(measure: _Measure, differences: tuple[float, ...], *, standard_error:
     return Verdict(FixState.INCONCLUSIVE, mean, interval, f"{note}; seeds differ as much as the fix")
 
 
-def _interval(differences: tuple[float, ...]) -> tuple[float, float]:
+def _interval(differences: tuple[float, ...], *, looks: int) -> tuple[float, float]:
     """Student's interval of the mean; a single point where all differences are equal."""
     mean, count = fmean(differences), len(differences)
     spread = stdev(differences)
@@ -120,7 +121,7 @@ def _interval(differences: tuple[float, ...]) -> tuple[float, float]:
         return mean, mean
     from scipy.special import stdtrit
 
-    half = float(stdtrit(count - 1, (1 + CONFIDENCE_LEVEL) / 2)) * spread / math.sqrt(count)
+    half = float(stdtrit(count - 1, 1 - ERROR_RATE / looks / 2)) * spread / math.sqrt(count)
     return mean - half, mean + half
 
 

@@ -235,6 +235,7 @@ class LossProfile(Record):
     ignored_class: int | None  # ignore_index that occurs as a class
     zero_weight_classes: tuple[int, ...] = ()
     because_unjudged: str | None = None
+    unanswered: tuple[str, ...] = ()  # single questions left open, each with its reason
 
 
 class GradientCheck(Record):

@@ -232,6 +232,7 @@ class Treatment(Record):
     after_loss: tuple[Float | None, ...]
     before_outcomes: tuple[Outcome, ...]
     after_outcomes: tuple[Outcome, ...]
+    looks: int = 1  # at how many numbers of seeds the comparison was looked at: the level is shared by them
     loss_comparable: bool  # the fix leaves the meaning of the loss as it was
     error: UserError | None = None
     standard_error: Float | None = None  # of the validation metric, from its number of rows

@@ -12,12 +12,13 @@ from diagnoser.protocol.so_far import Done
 from diagnoser.spec.fields import TrainingSpec
 from diagnoser.trials import Outcome, Transform, Trial, TrialResult
 
-PAIRS = 3  # CATALOGUE, "clearly better": at least 3 paired seeds
+PAIRS = 3  # CATALOGUE, "clearly better": at least 3 paired seeds; a second look has twice as many
 MOST_FIXES = {"quick": 2, "standard": 8, "thorough": 24}
 FEWEST_UPDATES = 20
 CHANGES_THE_LOSS = ("loss", "metric", "task", "precision", "data.")
 TRANSFORMS_OF_THE_LOSS = {Transform.STANDARDISE_TARGETS, Transform.REMOVE_FINAL_ACTIVATION}
 CHANGES_THE_LENGTH = ("epochs", "steps", "data.batch_size", "accumulate_batches", "early_stopping")
+Results = tuple[TrialResult, ...]
 SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 CONFIDENCES = (Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW)
 
@@ -25,22 +26,19 @@ CONFIDENCES = (Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW)
 def plan(
     spec: TrainingSpec, so_far: Steps, draft: Sequence[Finding], done: Done, *, allowance: Allowance
 ) -> tuple[Trial, ...]:
-    """The next fix that has not been tried, and the untreated run on the same seeds; one fix a round."""
+    """One fix a round: first every fix over three pairs of seeds, then three pairs more for those that promise."""
     fixes = candidates(spec, draft)
-    tried = {_key(trial) for trial, _ in done}
     updates = _length(so_far, done, allowance)
-    for _, fix in fixes:
-        if _arm_key(fix) in tried:
-            continue
-        arms = _arms(spec, so_far, fix, updates=updates)
-        missing = [arm for arm in arms if not any(_same(arm, trial) for trial, _ in done)]
-        cost = sum(_updates_of(spec, so_far, arm) for arm in missing)
-        per_arm = max(1, cost // max(1, len(missing)))
-        evaluations = arms[0].evaluations
-        if allowance.trials(updates=per_arm, evaluations=evaluations, at_most=len(missing)) < len(missing):
-            continue  # too dear for what is left; a cheaper one may still fit
-        limit = allowance.limit(trials=len(missing))
-        return tuple(arm.model_copy(update={"max_seconds": limit}) for arm in missing)
+    promising = [fix for _, fix in fixes if _promises(_sides(spec, so_far, fix, done, PAIRS), so_far)]
+    for pairs, looked_at in ((PAIRS, [fix for _, fix in fixes]), (2 * PAIRS, promising)):
+        for fix in looked_at:
+            if updates is not None and _changes_the_length(fix):
+                continue  # a longer run beside a shortened one would win by its length alone
+            arms = _arms(spec, so_far, fix, updates=updates, pairs=pairs)
+            missing = [arm for arm in arms if not any(_same(arm, trial) for trial, _ in done)]
+            if missing and _fits(spec, so_far, missing, allowance):
+                limit = allowance.limit(trials=len(missing))
+                return tuple(arm.model_copy(update={"max_seconds": limit}) for arm in missing)
     return ()
 
 
@@ -67,20 +65,58 @@ def candidates(spec: TrainingSpec, draft: Sequence[Finding]) -> tuple[tuple[Find
     return tuple(unique.values())[: MOST_FIXES[spec.protocol.preset]]
 
 
-def _arms(spec: TrainingSpec, so_far: Steps, fix: Fix, *, updates: int | None) -> tuple[Trial, ...]:
+def _fits(spec: TrainingSpec, so_far: Steps, arms: Sequence[Trial], allowance: Allowance) -> bool:
+    """Whether all of these runs fit into what is left; a cheaper fix may still fit where a dear one does not."""
+    longest = max(_updates_of(spec, so_far, arm) for arm in arms)
+    return allowance.trials(updates=longest, evaluations=arms[0].evaluations, at_most=len(arms)) >= len(arms)
+
+
+def _promises(sides: tuple[Results, Results] | None, so_far: Steps) -> bool:
+    """Whether more seeds could tell: the treated run did better in most pairs, by metric or by loss."""
+    if sides is None:
+        return False
+    higher = known.assumptions(so_far).higher_is_better
+    pairs = list(zip(*sides, strict=True))
+    by_metric = sum(_better(a, b, "validation_metric", higher=higher) for a, b in pairs)
+    by_loss = sum(_better(a, b, "validation_loss", higher=False) for a, b in pairs)
+    return 2 * max(by_metric, by_loss) > len(pairs)
+
+
+def _better(
+    before: TrialResult, after: TrialResult, field: Literal["validation_metric", "validation_loss"], *, higher: bool
+) -> bool:
+    left, right = _ends(before, field), _ends(after, field)
+    if left is None or right is None or left == right:
+        return False
+    return (right > left) is higher
+
+
+def _sides(spec: TrainingSpec, so_far: Steps, fix: Fix, done: Done, pairs: int) -> tuple[Results, Results] | None:
+    """The untreated and the treated results over that many seeds; None when one of them is not there."""
+    updates = done[0][0].updates if done else None
+    results = {trial.model_copy(update={"max_seconds": None}).model_dump_json(): result for trial, result in done}
+    arms = _arms(spec, so_far, fix, updates=updates, pairs=pairs)
+    found = tuple(results[key] for arm in arms if (key := arm.model_dump_json()) in results)
+    return (found[:pairs], found[pairs:]) if len(found) == len(arms) else None
+
+
+def _arms(spec: TrainingSpec, so_far: Steps, fix: Fix, *, updates: int | None, pairs: int) -> tuple[Trial, ...]:
     theirs = spec.loop is not None and Transform.OUR_LOOP in fix.transforms
-    seeds = range(spec.seed, spec.seed + PAIRS)
+    seeds = range(spec.seed, spec.seed + pairs)
     before = tuple(user_trial(spec, so_far, seed=seed, updates=updates, user_loop=theirs) for seed in seeds)
     return before + tuple(_treated(spec, so_far, fix, seed=seed, updates=updates) for seed in seeds)
 
 
 def _treated(spec: TrainingSpec, so_far: Steps, fix: Fix, *, seed: int, updates: int | None) -> Trial:
     plain = user_trial(spec, so_far, seed=seed, updates=updates)
-    longer = any(key.startswith(CHANGES_THE_LENGTH) for key in fix.patch)
     transforms = tuple(sorted(t for t in fix.transforms if t is not Transform.OUR_LOOP))
     # a fix of the run's length is given that length; every other one the same number of updates as the untreated run
-    length = None if longer else plain.updates
+    length = None if _changes_the_length(fix) else plain.updates
     return plain.model_copy(update={"changes": dict(fix.patch), "transforms": transforms, "updates": length})
+
+
+def _changes_the_length(fix: Fix) -> bool:
+    return any(key.startswith(CHANGES_THE_LENGTH) for key in fix.patch)
 
 
 def _length(so_far: Steps, done: Done, allowance: Allowance) -> int | None:
@@ -107,24 +143,12 @@ def _same(left: Trial, right: Trial) -> bool:
     return left == right.model_copy(update={"max_seconds": None})
 
 
-def _key(trial: Trial) -> str:
-    return Fix(title="", patch=trial.changes, transforms=trial.transforms).key
-
-
-def _arm_key(fix: Fix) -> str:
-    """The key of a fix as its treated arm carries it: the loop is not a transform of a trial."""
-    kept = tuple(t for t in fix.transforms if t is not Transform.OUR_LOOP)
-    return Fix(title="", patch=fix.patch, transforms=kept).key
-
-
 def _read(spec: TrainingSpec, so_far: Steps, finding: Finding, fix: Fix, done: Done) -> Treatment | None:
-    updates = done[0][0].updates if done else None
-    results = {trial.model_copy(update={"max_seconds": None}).model_dump_json(): result for trial, result in done}
-    arms = [results.get(arm.model_dump_json()) for arm in _arms(spec, so_far, fix, updates=updates)]
-    found = [arm for arm in arms if arm is not None]
-    if len(found) < len(arms):
+    looks = 2 if _sides(spec, so_far, fix, done, 2 * PAIRS) else 1
+    sides = _sides(spec, so_far, fix, done, looks * PAIRS)
+    if sides is None:
         return None
-    before, after = found[:PAIRS], found[PAIRS:]
+    before, after = sides
     assumed = known.assumptions(so_far)
     comparable = not TRANSFORMS_OF_THE_LOSS & set(fix.transforms) and not any(
         key.startswith(CHANGES_THE_LOSS) and key != "data.batch_size" for key in fix.patch
@@ -138,17 +162,23 @@ def _read(spec: TrainingSpec, so_far: Steps, finding: Finding, fix: Fix, done: D
         metric=assumed.metric,
         higher_is_better=assumed.higher_is_better,
         standard_error=standard_error(so_far),
-        updates=max(result.updates for result in found),
-        seeds=tuple(range(spec.seed, spec.seed + PAIRS)),
+        updates=max(result.updates for result in (*before, *after)),
+        looks=looks,
+        seeds=tuple(range(spec.seed, spec.seed + looks * PAIRS)),
         before=tuple(_ends(r, "validation_metric") for r in before),
         after=tuple(_ends(r, "validation_metric") for r in after),
         before_loss=tuple(_ends(r, "validation_loss") for r in before),
         after_loss=tuple(_ends(r, "validation_loss") for r in after),
-        before_outcomes=tuple(r.outcome for r in before),
-        after_outcomes=tuple(r.outcome for r in after),
+        before_outcomes=tuple(_outcome(r) for r in before),
+        after_outcomes=tuple(_outcome(r) for r in after),
         loss_comparable=comparable,
         error=next((r.error for r in after if r.outcome is Outcome.USER_ERROR), None),
     )
+
+
+def _outcome(result: TrialResult) -> Outcome:
+    """A run that its time limit cut short is not comparable with one that went to its end."""
+    return Outcome.TIMED_OUT if result.stopped_by == "time" else result.outcome
 
 
 def standard_error(so_far: Steps) -> float | None:

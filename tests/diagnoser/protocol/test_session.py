@@ -8,7 +8,7 @@ import pytest
 from diagnoser.evidence.outcome import Measured, NotMeasured, Reason
 from diagnoser.evidence.steps import Steps
 from diagnoser.findings import Confidence, Finding, Fix, Severity
-from diagnoser.protocol.session import Session
+from diagnoser.protocol.session import SHARES, Session
 from diagnoser.trials import Outcome, TrialResult, UserError
 from tests.helpers import make
 from tests.helpers.toy_executor import BEST_LR, ToyExecutor
@@ -108,18 +108,26 @@ def test_the_fine_search_asks_a_gaussian_process():
     assert "gaussian_process" in {trial.proposed_by for trial in steps.fine_search.value.trials}
 
 
-def test_a_fix_is_tried_over_three_paired_seeds():
+def test_a_fix_that_promises_is_tried_over_six_paired_seeds_in_two_looks():
     steps, _ = _walk(ToyExecutor(), draft=(_finding(),))
     (treatment,) = steps.treatments.value.treatments
-    assert treatment.seeds == (0, 1, 2)
+    assert treatment.seeds == (0, 1, 2, 3, 4, 5)
+    assert treatment.looks == 2
     assert min(treatment.after) > max(treatment.before)
+
+
+def test_a_fix_that_does_worse_in_three_pairs_gets_no_second_look():
+    harmful = _finding(fixes=(Fix(title="lower it", patch={"optimizer.lr": 1e-6}),))
+    steps, _ = _walk(ToyExecutor(), draft=(harmful,))
+    (treatment,) = steps.treatments.value.treatments
+    assert (treatment.seeds, treatment.looks) == ((0, 1, 2), 1)
 
 
 def test_untreated_runs_of_step_six_are_not_trained_again():
     executor = ToyExecutor()
     _walk(executor, draft=(_finding(),))
     untreated = [t for t in executor.given if t.scheduled and not t.changes and not t.transforms]
-    assert len(untreated) == 3
+    assert sorted(t.seed for t in untreated) == [0, 1, 2, 3, 4, 5]
 
 
 def test_the_quick_preset_goes_from_the_scan_to_the_treatment():
@@ -157,5 +165,5 @@ def test_a_budget_that_is_used_up_leaves_reasons_and_no_hole():
 def test_events_tell_of_every_step_in_order():
     _, events = _walk(ToyExecutor())
     ended = [event.step for event in events if event.kind == "step_ended"]
-    assert ended == ["preflight", "initial_loss", "overfit", "lr_scan", "coarse_search", "fine_search", "curves", "treatments"]
+    assert ended == list(SHARES)
     assert any("best accuracy" in event.words for event in events if event.kind == "work_done")

@@ -1,0 +1,1 @@
+"""The supervisor of the child in which user code runs."""

@@ -1,0 +1,1 @@
+"""Things measured without training, one file per probe."""

@@ -1,0 +1,130 @@
+"""Does weight decay hold the weights down more than the data pulls them up?"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from diagnoser.evidence.steps import CoarseSearch, Curves, FineSearch, Overfit, Search, SearchTrial, Treatments
+from diagnoser.findings import Confidence, Fix, FixState, Severity
+from diagnoser.records import is_finite
+from diagnoser.spec.fields import TrainingSpec
+from diagnoser.trials import Outcome
+from rules import claims, rates, regularised, user_runs
+from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
+
+RULE = Rule(
+    title="Weight decay is too high",
+    why="The penalty then decides where the weights end, and the data hardly matter.",
+    since="0.1",
+    references=("https://cs231n.github.io/neural-networks-2/#reg", "https://arxiv.org/abs/1711.05101"),
+)
+LIGHTER = 10.0  # CATALOGUE: a tenth of the weight decay, or none
+BETTER = 2.0  # standard errors of the validation metric
+MATTERS = 0.02  # two points of a share metric
+MATTERS_RELATIVE = 0.05  # of any other metric
+SHRUNK = 0.5  # of their norm at the start: weights that only shrink follow the penalty
+USUAL = 1e-3  # the highest weight decay that is tried where no search says better
+EFFECTS = ("small-set-not-memorised", "underfitting", "loss-plateaus", "nothing-learned")
+SHARES = frozenset({"accuracy", "balanced_accuracy", "f1", "r2"})
+
+
+class _Lighter(NamedTuple):
+    """A run of the search with less weight decay at the user's lr, beside the user's own."""
+
+    decay: float
+    metric: float
+    own: float
+    better: bool
+    step: str
+
+
+def check(
+    *,
+    spec: TrainingSpec,
+    overfit: Overfit | None,
+    coarse: CoarseSearch | None,
+    fine: FineSearch | None,
+    curves: Curves | None,
+    treatments: Treatments | None,
+) -> Iterator[Finding | Passed]:
+    decay = spec.optimizer.weight_decay
+    if decay == 0:
+        raise NotApplicable("there is no weight decay")
+    if overfit is None and coarse is None and fine is None:
+        raise Unjudged("neither the small set nor a search was measured")
+    error = curves.standard_error if curves is not None else None
+    lighter = _lighter(coarse, decay, "coarse_search", error) + _lighter(fine, decay, "fine_search", error)
+    better = max((one for one in lighter if one.better), key=lambda one: abs(one.metric - one.own), default=None)
+    blocked = regularised.blocks(overfit) if overfit is not None else None
+    shrunk = curves is not None and _shrinks(curves)
+    observed, expected = f"weight decay {decay:g}", "one that costs nothing against a tenth of it"
+    if better is None and blocked is None and not shrunk:
+        yield Passed(observed=observed, expected=expected)
+        return
+    lower = better.decay if better is not None else min(decay / LIGHTER, USUAL)
+    fix = Fix(title=f"Lower the weight decay from {decay:g} to {lower:g}", patch={"optimizer.weight_decay": lower})
+    claim = claims.claim(treatments, fix)
+    if claim.state is FixState.REFUTED and blocked is None:
+        yield Passed(observed=f"{observed}; {lower:g} was tried and is not better", expected=expected)
+        return
+    severity, confidence = claim.severity, claim.confidence
+    if (better is not None or blocked is not None) and not claim.verified:
+        severity, confidence = Severity.WARNING, Confidence.MEDIUM  # a control, in fewer than three seeds
+    sentences = [
+        f"With {better.decay:g} the search reaches {better.metric:.3g} on validation, with {decay:g} only "
+        f"{better.own:.3g}, at the same learning rate."
+        if better is not None
+        else "",
+        blocked or "",
+        "In training the weights shrink to less than half their norm." if shrunk else "",
+    ]
+    yield Finding(
+        title=f"The weight decay of {decay:g} is too high" if severity is Severity.WARNING else None,
+        message=f"The weight decay is {decay:g}. {' '.join(s for s in sentences if s)}{claim.words}",
+        severity=severity,
+        confidence=confidence,
+        observed=observed,
+        expected=expected,
+        evidence=(
+            "/spec/optimizer/weight_decay",
+            *((f"/steps/{better.step}/value/trials",) if better is not None else ()),
+            *(("/steps/overfit/value/attempts",) if blocked is not None else ()),
+        ),
+        fixes=(fix,),
+        explains=EFFECTS if severity is Severity.WARNING else (),
+        key="optimizer.weight_decay",
+    )
+
+
+def _lighter(search: Search | None, decay: float, step: str, error: float | None) -> list[_Lighter]:
+    """Runs as long as the user's own, at the user's lr, with at most a tenth of the weight decay."""
+    own = search.trials[search.user] if search is not None and search.user is not None else None
+    if search is None or own is None or own.validation_metric is None or not is_finite(own.validation_metric):
+        return []
+    found = []
+    for trial in search.trials:
+        value, lr = trial.values.get("optimizer.weight_decay"), _lr(trial)
+        same = lr is not None and (mine := _lr(own)) is not None and rates.same(lr, mine) and trial.rung == own.rung
+        metric = trial.validation_metric
+        if not same or not isinstance(value, int | float) or value * LIGHTER > decay * rates.NEAR:
+            continue
+        if trial.outcome is Outcome.COMPLETED and metric is not None and is_finite(metric):
+            gain = (metric - own.validation_metric) * (1 if search.higher_is_better else -1)
+            matters = MATTERS if search.metric in SHARES else MATTERS_RELATIVE * abs(own.validation_metric)
+            better = gain > max(matters, BETTER * (error or 0.0))
+            found.append(_Lighter(float(value), metric, own.validation_metric, better, step))
+    return found
+
+
+def _lr(trial: SearchTrial) -> float | None:
+    value = trial.values.get("optimizer.lr")
+    return float(value) if isinstance(value, int | float) and value > 0 else None
+
+
+def _shrinks(curves: Curves) -> bool:
+    runs = [run for run in curves.runs if run.loop == "ours"]
+    return user_runs.enough(
+        run.weight_norm_start is not None
+        and run.weight_norm_end is not None
+        and run.weight_norm_end < SHRUNK * run.weight_norm_start
+        for run in runs
+    )
