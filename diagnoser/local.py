@@ -1,12 +1,17 @@
 """How is a diagnosis made on one machine? Measure, judge, treat, judge again, print."""
 
+import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from diagnoser import programs
+from diagnoser.errors import EngineError, UsageError
 from diagnoser.evidence.evidence import Environment, Evidence, ExecutionPlan, Run, Source
 from diagnoser.evidence.outcome import Measured, NotMeasured, Reason, measured
 from diagnoser.evidence.preflight import ProbeResult
@@ -19,9 +24,13 @@ from diagnoser.protocol.estimate import Estimate
 from diagnoser.protocol.events import Event
 from diagnoser.protocol.executor import Executor
 from diagnoser.protocol.session import Session, unmeasured
+from diagnoser.sandbox.limits import LOAD_SECONDS
 from diagnoser.sandbox.local_executor import LocalExecutor
 from diagnoser.spec.fields import Data, Factory, SpecSource, TrainingSpec
 from diagnoser.version import ENGINE_VERSION
+
+LOAD_VARIABLE = "DIAGNOSER_LOAD_SECONDS"
+SHORTEST_LOAD = 10.0  # seconds; importing torchvision or transformers takes some of them, whatever the budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +43,20 @@ class Job:
     sandbox: str = "process"
 
 
-def run(job: Job, *, cache: Path | None, on_event: Callable[[Event], None]) -> Diagnosis:
-    """Diagnose in child processes on this machine.
+def run(
+    job: Job, *, cache: Path | None, on_event: Callable[[Event], None], on_problem: Callable[[str], None]
+) -> Diagnosis:
+    """Diagnose in child processes on this machine; `on_problem` is told in words what harms no result.
 
     Raises UserCodeError when no model or no batch can be built, EngineError for a fault of ours.
     """
     started = time.monotonic()
-    with LocalExecutor(job.spec, folder=Path(job.source.folder), cache=cache) as executor:
-        return diagnose(job, executor, kind="local", started=started, on_event=on_event)
+    limit = load_seconds(job.spec)
+    with LocalExecutor(job.spec, folder=Path(job.source.folder), cache=cache, load_seconds=limit) as executor:
+        diagnosis = diagnose(job, executor, kind="local", started=started, on_event=on_event)
+        for problem in executor.problems:
+            on_problem(problem)
+        return diagnosis
 
 
 def diagnose(
@@ -63,7 +78,8 @@ def diagnose(
 
 def estimate(spec: TrainingSpec, source: SpecSource) -> Estimate:
     """What a diagnosis would run and cost here, after timing a few steps in a child process."""
-    with LocalExecutor(spec, folder=Path(source.folder), cache=None) as executor:
+    limit = load_seconds(spec)
+    with LocalExecutor(spec, folder=Path(source.folder), cache=None, load_seconds=limit) as executor:
         executor.open()
         allowance = Allowance(seconds=spec.budget.minutes * 60)
         probes = preflight.plan(spec, preflight.FIRST, allowance=allowance)
@@ -75,12 +91,30 @@ def estimate(spec: TrainingSpec, source: SpecSource) -> Estimate:
         return cost.estimate(spec, steps, processes=executor.processes)
 
 
-def evidence_of_log(run: CurveRun, path: Path) -> Evidence:
+def load_seconds(spec: TrainingSpec) -> float:
+    """How long the user's imports, data and first model may take: DIAGNOSER_LOAD_SECONDS, else a default.
+
+    The default is never more than the budget: a model that is not there by then leaves nothing to measure.
+    Raises UsageError for a value that is no number of seconds.
+    """
+    asked = os.environ.get(LOAD_VARIABLE)
+    if asked is None:
+        return min(LOAD_SECONDS, max(SHORTEST_LOAD, spec.budget.minutes * 60))
+    try:
+        seconds = float(asked)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"{LOAD_VARIABLE}={asked}: write a number of seconds, for example 300")
+    return seconds
+
+
+def evidence_of_log(run: CurveRun, path: Path, *, higher_is_better: bool = True) -> Evidence:
     """Evidence that holds the curves of a run made elsewhere, and nothing else."""
     because = "a log tells only what its curves show"
     curves = Curves(
         metric="metric",
-        higher_is_better=True,
+        higher_is_better=higher_is_better,
         standard_error=None,
         validation_rows=0,
         updates_per_epoch=max(1, run.updates // max(1, len(run.epochs))),
@@ -122,12 +156,17 @@ def evidence_of_log(run: CurveRun, path: Path) -> Evidence:
 
 def judge(evidence: Evidence) -> Diagnosis:
     """Have the rules judge what was measured."""
-    return Diagnosis.model_validate_json(programs.run("rules", "judge", "-", text=evidence.model_dump_json()))
+    try:
+        return Diagnosis.model_validate_json(programs.run("rules", "judge", "-", text=evidence.model_dump_json()))
+    except (UsageError, ValidationError) as error:  # both are ours: the user has written neither side
+        raise EngineError(f"the judge and the diagnoser do not agree on their files: {error}") from error
 
 
 def write(diagnosis: Diagnosis, folder: Path) -> tuple[Path, ...]:
-    """Write `evidence.json`, `diagnosis.json` and `report.html` into a folder; each is there whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write `evidence.json`, `diagnosis.json` and `report.html` into a folder; each is there whole or not at all.
+
+    Raises UsageError when the folder or a file cannot be written.
+    """
     evidence = Evidence.model_validate({name: getattr(diagnosis, name) for name in Evidence.model_fields})
     text = diagnosis.model_dump_json()
     contents = {
@@ -136,10 +175,14 @@ def write(diagnosis: Diagnosis, folder: Path) -> tuple[Path, ...]:
         "report.html": programs.run("reports", "--format", "html", "-", text=text),
     }
     paths = []
-    for name, content in contents.items():
-        half = folder / f".{name}.part"
-        half.write_text(content, encoding="utf-8")
-        paths.append(half.replace(folder / name))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            half = folder / f".{name}.part"
+            half.write_text(content, encoding="utf-8")
+            paths.append(half.replace(folder / name))
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written: {error.strerror}") from None
     return tuple(paths)
 
 

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 
+from diagnoser.errors import UsageError
 from diagnoser.findings import Diagnosis
 
 FORMATS = ("html", "json", "markdown", "junit", "notebook")
@@ -19,7 +20,7 @@ def main() -> int:
     try:
         text = sys.stdin.read() if arguments.file == "-" else Path(arguments.file).read_text(encoding="utf-8")
         diagnosis = _read(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, UsageError) as error:
         sys.stderr.write(f"reports: {arguments.file}: {str(error).splitlines()[0]}\n")
         return 2
     sys.stdout.write(_renderer(arguments.format)(diagnosis))

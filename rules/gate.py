@@ -116,7 +116,7 @@ def _outcome(
         return "passed", PASSED, "the gate only reports"
     if failed_steps:
         names = ", ".join(WORDS.get(name, name) for name in failed_steps)
-        return "inconclusive", USER_CODE_FAILED, f"your code raised in: {names}"
+        return "inconclusive", USER_CODE_FAILED, f"your code failed in: {names}"
     if diagnosis.verdict is Verdict.INCONCLUSIVE:
         return "inconclusive", INCONCLUSIVE if strict else PASSED, f"nothing stops it, but it is {diagnosis.scope}"
     return "passed", PASSED, "nothing stops it"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from diagnoser.findings import Category, Confidence, Finding, Severity
+from diagnoser.findings import Category, Confidence, Finding, FixState, Severity
 from rules.links import ancestors
 
 SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
@@ -29,6 +29,8 @@ ORDER_OF_CURES: tuple[Category, ...] = (
     "performance",
 )
 """CATALOGUE, *Primary*: the order in which cures matter."""
+MOST_OF_THE_GAIN = 0.8
+"""A verified cure that brings less than this share of what another one brings treats a symptom, or the smaller cause."""
 
 
 def primary(findings: Sequence[Finding]) -> str | None:
@@ -42,13 +44,23 @@ def primary(findings: Sequence[Finding]) -> str | None:
     return min(roots, key=lambda finding: rank(finding, findings)).id if roots else None
 
 
-def rank(finding: Finding, findings: Sequence[Finding]) -> tuple[int, int, int, int, str]:
-    """Severity, confidence, how much it explains, the order of cures; the id settles what is left."""
+def gain(finding: Finding) -> float | None:
+    """What the best verified fix of a finding brought: the middle of its interval; None where none was verified."""
+    middles = [sum(fix.interval) / 2 for fix in finding.fixes if fix.state is FixState.VERIFIED and fix.interval]
+    return max(middles, default=None)
+
+
+def rank(finding: Finding, findings: Sequence[Finding]) -> tuple[int, int, bool, int, int, str]:
+    """Severity, confidence, whether its cure brings most, how much it explains, the order of cures; then the id."""
+    known = [brought for other in findings if (brought := gain(other)) is not None]
+    own = gain(finding)
+    falls_short = own is not None and own < MOST_OF_THE_GAIN * max(known)
     causes = {other.id: other.explained_by for other in findings}
     explains = sum(finding.id in ancestors(other.id, causes) for other in findings)
     return (
         SEVERITIES.index(finding.severity),
         CONFIDENCES.index(finding.confidence),
+        falls_short,
         -explains,
         ORDER_OF_CURES.index(finding.category),
         finding.id,

@@ -29,7 +29,7 @@ WORDS = {
 }
 WHY = {
     Reason.BUDGET: "the budget ended",
-    Reason.USER_ERROR: "your code raised",
+    Reason.USER_ERROR: "your code failed",
     Reason.UNSUPPORTED: "it does not suit this model",
     Reason.DEPENDENCY: "an earlier step is missing",
     Reason.WORKER_LOST: "the machine was lost",

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from diagnoser import programs
+from diagnoser.cli import files
 from diagnoser.cli.measuring import DEFAULT_OUT, diagnose_spec
 from diagnoser.cli.options import check_sandbox, measuring_options
-from diagnoser.errors import UsageError
 
 INCONCLUSIVE = 5
 
@@ -50,9 +50,10 @@ def check(
 ) -> None:
     """Diagnose SPEC, then gate: exit 0 pass, 1 fail, 3 your code raised where a step needed it, 5 inconclusive."""
     check_sandbox(sandbox)
-    earlier = _read(baseline) if baseline is not None else None
+    earlier = files.read_diagnosis(baseline) if baseline is not None else None
+    files.check_writable(junit, markdown)
     diagnose_spec(spec, out, preset=preset, budget=budget, seed=seed, cache=cache, as_json=False, quiet=as_json)
-    _gate(_read(out / "diagnosis.json"), earlier, junit=junit, markdown=markdown, strict=strict, as_json=as_json)
+    _gate(files.read_diagnosis(out), earlier, junit=junit, markdown=markdown, strict=strict, as_json=as_json)
 
 
 @_outputs
@@ -63,8 +64,8 @@ def gate(
     diagnosis: Path, baseline: Path | None, junit: Path | None, markdown: Path | None, strict: bool, as_json: bool
 ) -> None:
     """Gate on a diagnosis that is there already."""
-    earlier = _read(baseline) if baseline is not None else None
-    _gate(_read(diagnosis), earlier, junit=junit, markdown=markdown, strict=strict, as_json=as_json)
+    earlier = files.read_diagnosis(baseline) if baseline is not None else None
+    _gate(files.read_diagnosis(diagnosis), earlier, junit=junit, markdown=markdown, strict=strict, as_json=as_json)
 
 
 def _gate(
@@ -74,26 +75,10 @@ def _gate(
     result = programs.run("rules", "gate", "-", text=both)
     for path, form in ((junit, "junit"), (markdown, "markdown")):
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(programs.run("reports", "--format", form, "-", text=diagnosis), encoding="utf-8")
+            files.write(path, programs.run("reports", "--format", form, "-", text=diagnosis))
     answer = json.loads(result)
     click.echo(result.rstrip() if as_json else "\n".join(answer["words"]))
     code = answer["exit_code"]
     if answer["outcome"] == "inconclusive" and code == 0 and strict:
         code = INCONCLUSIVE
     raise click.exceptions.Exit(code)
-
-
-def _read(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8")
-        json.loads(text)
-    except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be read: {error.strerror}; `diagnoser run` writes a diagnosis.json"
-        ) from error
-    except ValueError as error:
-        raise UsageError(
-            f"{path}: is no JSON: {error}; it should be a diagnosis.json that `diagnoser run` wrote"
-        ) from error
-    return text

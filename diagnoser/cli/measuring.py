@@ -1,5 +1,6 @@
 """`run`, `demo` and `plan`: the commands that load a user's code."""
 
+import json
 import shlex
 import shutil
 import sys
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from diagnoser.cli import files
 from diagnoser.cli.options import check_sandbox, load, measuring_options
-from diagnoser.errors import UsageError
 
 if TYPE_CHECKING:
     from diagnoser.findings import Diagnosis
@@ -48,28 +49,20 @@ def run(
 def demo(out: Path, cache: bool, as_json: bool) -> None:
     """Diagnose the bundled example, a small CNN on real digits: first broken, then mended."""
     found = {}
-    for example in EXAMPLES:
-        folder = out if example == "broken" else out / example
-        source = folder / "source"
-        source.mkdir(parents=True, exist_ok=True)
-        for file in (resources.files("diagnoser") / "demo" / example).iterdir():
-            if file.is_file():
-                (source / file.name).write_bytes(file.read_bytes())
-        click.echo(f"{example} example ({source}):", err=True)
-        found[example] = diagnose_spec(
-            source / "diagnose.yaml",
-            folder,
-            preset=None,
-            budget=None,
-            seed=None,
-            cache=cache,
-            as_json=as_json,
-            quiet=as_json,
-        )
-        shutil.rmtree(source / "__pycache__", ignore_errors=True)
+    with files.folder(out):
+        for example in EXAMPLES:
+            folder = out if example == "broken" else out / example
+            source = folder / "source"
+            source.mkdir(parents=True, exist_ok=True)
+            for file in (resources.files("diagnoser") / "demo" / example).iterdir():
+                if file.is_file():
+                    (source / file.name).write_bytes(file.read_bytes())
+            click.echo(f"{example} example ({source}):", err=True)
+            spec = source / "diagnose.yaml"
+            asked: dict[str, None] = {"preset": None, "budget": None, "seed": None}
+            found[example] = diagnose_spec(spec, folder, **asked, cache=cache, as_json=as_json, quiet=as_json)
+            shutil.rmtree(source / "__pycache__", ignore_errors=True)
     if as_json:
-        import json
-
         click.echo(json.dumps({name: json.loads(one.model_dump_json()) for name, one in found.items()}))
 
 
@@ -108,23 +101,28 @@ def diagnose_spec(
 ) -> "Diagnosis":
     """Read a spec, diagnose it with progress on stderr, write the three files, and say what was found."""
     parsed, source = load(path, preset=preset, budget=budget, seed=seed)
-    _refuse_a_file(out)
     from diagnoser.cli import wording
     from diagnoser.cli.progress import Progress
     from diagnoser.local import Job, run, write
     from diagnoser.sandbox.cache import default_folder
 
     job = Job(spec=parsed, source=source, command=shlex.join(["diagnoser", *sys.argv[1:]]))
-    with Progress(preset=parsed.protocol.preset) as progress:
-        diagnosis = run(job, cache=default_folder() if cache else None, on_event=progress.tell)
-    files = write(diagnosis, out)
+    kept = default_folder() if cache else None
+    with files.folder(out):
+        try:
+            with Progress(preset=parsed.protocol.preset) as progress:
+                diagnosis = run(job, cache=kept, on_event=progress.tell, on_problem=_warn)
+        except KeyboardInterrupt:
+            goes_on = "; what was measured is kept, and the same command goes on from there" if kept else ""
+            click.echo(f"diagnoser: interrupted{goes_on}", err=True)
+            raise
+        written = write(diagnosis, out)
     if as_json and not quiet:
         click.echo(diagnosis.model_dump_json(indent=1))
     elif not as_json:
-        click.echo(wording.summary(diagnosis, report=files[-1]))
+        click.echo(wording.summary(diagnosis, report=written[-1]))
     return diagnosis
 
 
-def _refuse_a_file(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out}: this is a file; name a folder")
+def _warn(problem: str) -> None:
+    click.echo(f"diagnoser: {problem}", err=True)

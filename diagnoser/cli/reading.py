@@ -1,10 +1,13 @@
 """`report`, `rules` and `curves`: the commands that read what is there already."""
 
+import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
 from diagnoser import programs
+from diagnoser.cli import files
 from diagnoser.errors import UsageError
 
 FORMATS = ("html", "json", "markdown", "junit")
@@ -16,31 +19,29 @@ FORMATS = ("html", "json", "markdown", "junit")
 @click.option("--out", type=click.Path(path_type=Path), help="Write to this file instead of stdout.")
 def report(diagnosis: Path, form: str, out: Path | None) -> None:
     """Print DIAGNOSIS (a diagnosis.json) as a report."""
-    try:
-        text = diagnosis.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{diagnosis}: cannot be read: {error}") from error
-    _check_diagnosis(text, diagnosis)
+    text = files.read_diagnosis(diagnosis)
     printed = programs.run("reports", "--format", form, "-", text=text)
     if out is None:
         click.echo(printed, nl=False)
     else:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(printed, encoding="utf-8")
+        files.write(out, printed)
         click.echo(f"written: {out}", err=True)
 
 
 @click.command()
 @click.argument("rule", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def rules(rule: str | None, as_json: bool) -> None:
     """List the rules, or print the page of one RULE."""
-    if rule is not None:
-        page = programs.run("rules", "list", "--json", text="")
-        _check_rule(rule, page)
-        click.echo(programs.run("rules", "page", rule, text="").rstrip())
+    if rule is None:
+        printed = programs.run("rules", "list", *(["--json"] if as_json else []), text="")
     else:
-        click.echo(programs.run("rules", "list", *(["--json"] if as_json else []), text="").rstrip())
+        printed = programs.run("rules", "page", rule, text="")  # it knows which names are near
+        if as_json:
+            listed = json.loads(programs.run("rules", "list", "--json", text=""))
+            entry = next(entry for entry in listed if entry["id"] == rule)
+            printed = json.dumps({**entry, "page": printed}, indent=1)
+    click.echo(printed.rstrip())
 
 
 @click.command()
@@ -59,9 +60,10 @@ def curves(log: Path, out: Path | None, columns: tuple[str, ...], lower_is_bette
 
     named = dict(_pair(text) for text in columns)
     run = read_log(log, columns=named, higher_is_better=not lower_is_better)
-    diagnosis = local.judge(local.evidence_of_log(run, log))
-    if out is not None:
-        local.write(diagnosis, out)
+    with files.folder(out) if out is not None else nullcontext():
+        diagnosis = local.judge(local.evidence_of_log(run, log, higher_is_better=not lower_is_better))
+        if out is not None:
+            local.write(diagnosis, out)
     if as_json:
         click.echo(diagnosis.model_dump_json(indent=1))
     else:
@@ -73,25 +75,3 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise UsageError(f"--column {text}: write MEANING=NAME, for example validation_loss=val_loss")
     return meaning.strip(), name.strip()
-
-
-def _check_diagnosis(text: str, path: Path) -> None:
-    import json
-
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"{path}: is no JSON: {error}") from error
-    if not isinstance(found, dict) or "verdict" not in found:
-        raise UsageError(f"{path}: is no diagnosis.json: it has no `verdict`; `diagnoser run` writes one")
-
-
-def _check_rule(rule: str, listed: str) -> None:
-    import json
-
-    from diagnoser.spec.names import did_you_mean
-
-    known = [entry["id"] for entry in json.loads(listed)]
-    if rule not in known:
-        hint = did_you_mean(rule, known) or "`diagnoser rules` lists them all"
-        raise UsageError(f"there is no rule {rule!r}; {hint}")

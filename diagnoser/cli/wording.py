@@ -4,7 +4,7 @@ import shutil
 import textwrap
 from pathlib import Path
 
-from diagnoser.evidence.outcome import Measured
+from diagnoser.evidence.outcome import Measured, NotMeasured, Reason
 from diagnoser.findings import Diagnosis, Finding, FixState, Severity
 from diagnoser.protocol.estimate import Estimate, StepEstimate
 
@@ -17,11 +17,11 @@ def summary(diagnosis: Diagnosis, *, report: Path) -> str:
     grave = [f for f in diagnosis.findings if f.severity is not Severity.INFO]
     hints = len(diagnosis.findings) - len(grave)
     ranked = sorted(grave, key=lambda f: (f.id != diagnosis.primary, bool(f.explained_by), ORDER.index(f.severity)))
-    counts = [
-        f"{sum(f.severity is severity for f in grave)} {severity}s" for severity in (Severity.ERROR, Severity.WARNING)
-    ]
-    counts += [f"{hints} hints", f"{len(diagnosis.passed)} passed", f"{len(diagnosis.unjudged)} could not be judged"]
+    counts = [_count(sum(f.severity is s for f in grave), s) for s in (Severity.ERROR, Severity.WARNING)]
+    counts += [_count(hints, "hint"), f"{len(diagnosis.passed)} passed"]
+    counts += [f"{len(diagnosis.unjudged)} could not be judged"]
     lines = [f"{diagnosis.verdict.upper()}  {', '.join(counts)}", _wrap(diagnosis.scope, indent="  ")]
+    lines += _user_error(diagnosis)
     for finding in ranked[:MOST_FINDINGS]:
         lines += ["", *_finding(finding, first=finding.id == diagnosis.primary)]
     if len(ranked) > MOST_FINDINGS:
@@ -57,6 +57,21 @@ def plan_table(estimate: Estimate) -> str:
 def _plan_row(step: StepEstimate) -> tuple[str, str, str, str]:
     pieces = str(step.fewest) if step.fewest == step.most else f"{step.fewest} to {step.most}"
     return (step.step, pieces, str(step.updates), f"{_seconds(step.at_least)} to {_seconds(step.at_most)}")
+
+
+def _user_error(diagnosis: Diagnosis) -> list[str]:
+    """The first step that the user's own code ended, with their traceback."""
+    steps = {**dict(diagnosis.steps.preflight), **dict(diagnosis.steps)}
+    for name, outcome in steps.items():
+        if isinstance(outcome, NotMeasured) and outcome.reason is Reason.USER_ERROR:
+            words = _wrap(f"{name.replace('_', ' ')}: {outcome.because}", indent="")
+            trace = textwrap.indent(outcome.traceback.rstrip(), "  ") if outcome.traceback else None
+            return ["", words, *([trace] if trace else [])]
+    return []
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _finding(finding: Finding, *, first: bool) -> list[str]:

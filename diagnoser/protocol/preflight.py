@@ -74,11 +74,11 @@ def failure(outcome: Outcome, *, message: str | None, kind: str | None, tracebac
     words = f"{kind}: {message}" if kind and message else (message or "")
     match outcome:
         case Outcome.USER_ERROR:
-            return NotMeasured(reason=Reason.USER_ERROR, because=f"your code raised {words}", traceback=traceback)
+            ours = kind == UserCodeError.__name__  # our own words about their code, which raised nothing
+            because = message if ours and message else f"your code raised {words}"
+            return NotMeasured(reason=Reason.USER_ERROR, because=because, traceback=traceback or None)
         case Outcome.TIMED_OUT if traceback:
-            because = (
-                f"your code did not come back in time ({words})" if words else "your code did not come back in time"
-            )
+            because = f"your code did not come back: {message}" if message else "your code did not come back in time"
             return NotMeasured(reason=Reason.USER_ERROR, because=because, traceback=traceback)
         case Outcome.TIMED_OUT:
             return NotMeasured(reason=Reason.BUDGET, because="the budget ended before this was measured")

@@ -11,7 +11,7 @@ from diagnoser.evidence.steps import (
     Treatments,
 )
 from diagnoser.protocol.events import StepName
-from diagnoser.protocol.smoothing import middle
+from diagnoser.protocol.smoothing import finite, middle
 
 
 def words(name: StepName, outcome: Measured[InitialLoss] | NotMeasured | object) -> str:
@@ -22,7 +22,8 @@ def words(name: StepName, outcome: Measured[InitialLoss] | NotMeasured | object)
     match value:
         case InitialLoss():
             guess = f"a guess has {value.chance:.4g}" if value.chance is not None else "no theory for this loss"
-            return f"starts at {_show(middle(value.observed))}; {guess}"
+            start = _show(middle(value.observed)) if finite(value.observed) else "NaN or infinity"
+            return f"starts at {start}; {guess}"
         case Overfit():
             plain = [a for a in value.attempts if a.control == "none" and not a.regularised and a.lr == value.user_lr]
             passed = sum(a.memorised for a in plain)
@@ -33,12 +34,13 @@ def words(name: StepName, outcome: Measured[InitialLoss] | NotMeasured | object)
         case Search():
             best_trial = value.trials[value.best] if value.best is not None else None
             got = _show(best_trial.validation_metric) if best_trial is not None else "nothing"
-            return f"{len(value.trials)} trials; best {value.metric} {got}"
+            return f"{_count(len(value.trials), 'trial')}; best {value.metric} {got}"
         case Curves():
             ends = [run.validation_metric[-1] for run in value.runs if run.validation_metric]
-            return f"{len(value.runs)} runs; validation {value.metric} {_show(middle(ends))}"
+            return f"{_count(len(value.runs), 'run')}; validation {value.metric} {_show(middle(ends))}"
         case Treatments():
-            return f"{len(value.treatments)} fixes tried, {len(value.skipped)} left out"
+            left_out = f", {len(value.skipped)} left out" if value.skipped else ""
+            return f"{_count(len(value.treatments), 'fix')} tried{left_out}"
         case _:
             return name
 
@@ -48,6 +50,11 @@ def preflight(outcomes: Preflight) -> str:
     values = [getattr(outcomes, field) for field in Preflight.model_fields]
     measured = sum(isinstance(value, Measured) for value in values)
     return f"{measured} of {len(values)} probes answered"
+
+
+def _count(number: int, word: str) -> str:
+    plural = f"{word}es" if word.endswith("x") else f"{word}s"
+    return f"{number} {word if number == 1 else plural}"
 
 
 def _show(value: float | None) -> str:

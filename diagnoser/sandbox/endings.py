@@ -5,13 +5,15 @@ import signal
 from diagnoser.errors import EngineError, UserCodeError
 from diagnoser.evidence.preflight import ProbeResult
 from diagnoser.messages import Result, Work
+from diagnoser.sandbox.limits import TIME_FACTOR
 from diagnoser.sandbox.supervisor import Ending
 from diagnoser.trials import Outcome, Probe, TrialResult, UserError
 
 
 def result_of(work: Work, ending: Ending) -> Result:
-    """Say how the work ended."""
-    return lost(work, outcome=_outcome(ending), error=_error(ending), seconds=ending.seconds)
+    """Say how the work ended; work that the run's deadline ended within its own time is nobody's error."""
+    cut = ending.cause == "timed_out" and not _is_overdue(work, ending)
+    return lost(work, outcome=_outcome(ending), error=None if cut else _error(ending), seconds=ending.seconds)
 
 
 def lost(work: Work, *, outcome: Outcome, error: UserError | None, seconds: float = 0.0) -> Result:
@@ -33,10 +35,15 @@ def load_error(ending: Ending, *, doing: str) -> UserCodeError | EngineError:
         return EngineError(f"{doing}: the child's answer cannot be read: {ending.detail}")
     printed = f"\nThe last that it printed:\n{ending.output}" if ending.output and not ending.stack.traceback else ""
     ended = {
-        "timed_out": f"did not return within {ending.allowed:.0f} s",
+        "timed_out": f"did not return within {ending.allowed:.0f} s; if it needs more, set DIAGNOSER_LOAD_SECONDS",
         "memory": "took more memory than this machine has left",
     }.get(ending.cause, _death(ending))
     return UserCodeError(f"{doing} {ended}{printed}", remote_traceback=ending.stack.traceback)
+
+
+def _is_overdue(work: Work, ending: Ending) -> bool:
+    """Tell whether work had long been expected to end itself, at `max_seconds`, when it was ended."""
+    return work.max_seconds is None or ending.seconds > TIME_FACTOR * work.max_seconds
 
 
 def _outcome(ending: Ending) -> Outcome:

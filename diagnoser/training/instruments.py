@@ -11,7 +11,7 @@ from diagnoser.training.preparation import Prepared
 from diagnoser.training.randomness import forked
 from diagnoser.trials import LayerTrace
 
-LOOKS = 20  # at the layers in one run: three are needed to judge, and each costs about two updates
+LOOKS = 12  # at the layers in one run: three are needed to judge, and each costs about two updates
 _FIRST_EVERY = 10  # updates: looks are never closer than this
 _CHECK_ROWS = 256  # for units that no row switches on
 _MOST_LAYERS = 64  # weight tensors that are followed, evenly spread over the network
@@ -160,4 +160,4 @@ class Instruments:
 
 
 def _norms(found: list[Tensor]) -> list[Tensor]:
-    return list(torch._foreach_norm(found))  # as clip_grad_norm_ does
+    return list(torch._foreach_norm(found))  # noqa: SLF001  # as clip_grad_norm_ does

@@ -55,7 +55,7 @@ def prepare(workload: Workload, trial: Trial) -> Prepared:
     changed = _with_data(workload.under(spec), trial)
     seed_everything(trial.seed)
     changed = transforms.apply_to_workload(changed, trial.transforms)
-    changed = replace(changed, train=rows_of(changed, trial.rows, seed=trial.seed))
+    unchosen, changed = changed, replace(changed, train=rows_of(changed, trial.rows, seed=trial.seed))
     model = changed.build_model(seed=trial.seed)
     if not any(True for _ in model.parameters()):
         raise UserCodeError("the model has no parameters: there is nothing that an optimizer could train")
@@ -63,7 +63,7 @@ def prepare(workload: Workload, trial: Trial) -> Prepared:
         set_dropout(model, 0.0)
     model = transforms.apply(model, changed, trial.transforms)
     optimizer = changed.build_optimizer(model)
-    if not trial.regularised:
+    if not trial.regularised and trial.penalty is None:
         set_weight_decay(optimizer, 0.0)
     transforms.apply_to_optimizer(optimizer, model, trial.transforms)
     total = changed.total_updates
@@ -77,8 +77,10 @@ def prepare(workload: Workload, trial: Trial) -> Prepared:
     autocast, scaler = _precision(spec, changed.device)
     small = None
     if trial.rows.per_class is not None:
+        # Zeroed inputs are a control: it is asked to know the rows as they were given, and should fail.
+        given = rows_of(unchosen, trial.rows.model_copy(update={"inputs": "given"}), seed=trial.seed)
         with torch.enable_grad():
-            small = small_set.describe(changed, changed.train.take(torch.arange(changed.train.rows)))
+            small = small_set.describe(changed, given.head(given.rows))
     changed.train = changed.train.on(changed.device)
     seed_everything(derived(trial.seed, "training"))
     return Prepared(

@@ -106,7 +106,7 @@ def _parts(made: Any, *, spec: TrainingSpec) -> tuple[list[Any], tuple[str, ...]
         raise UserCodeError(
             f"data: {wanted}, each a data set, a DataLoader or a pair (inputs, targets); it returned {_kind(made)}"
         )
-    if len(made) == 2 and all(_is_array(part) for part in made) and _rows(made[0]) == _rows(made[1]):
+    if len(made) == 2 and all(_is_array(part) for part in made) and _is_inputs_and_targets(*made):
         return [tuple(made)], none_given
     if len(made) == 4 and all(_is_array(part) for part in made):
         raise UserCodeError(
@@ -273,8 +273,10 @@ def _is_dataset(part: Any) -> bool:
     return hasattr(part, "__getitem__") and hasattr(part, "__len__")
 
 
-def _rows(part: Any) -> int:
-    return len(part) if hasattr(part, "__len__") and np.ndim(part) else 0
+def _is_inputs_and_targets(first: Any, second: Any) -> bool:
+    """Tell one pair from two splits of inputs alone: as many rows, of another shape."""
+    one, other = tuple(first.shape), tuple(second.shape)
+    return bool(one and other) and one[0] == other[0] and one[1:] != other[1:]
 
 
 def _not_empty(rows: int, *, name: str) -> int:

@@ -87,4 +87,4 @@ def test_an_inconclusive_diagnosis_passes_unless_strict() -> None:
 
 def test_user_code_that_raised_in_a_demanded_step_has_an_exit_code_of_its_own() -> None:
     result = gate(diagnosed(records={"overfit": make.not_measured(reason="user_error")}))
-    assert (result.exit_code, result.because) == (3, "your code raised in: small set")
+    assert (result.exit_code, result.because) == (3, "your code failed in: small set")

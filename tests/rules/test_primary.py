@@ -1,6 +1,6 @@
 """Which finding is to be fixed first?"""
 
-from diagnoser.findings import Confidence, Finding, Severity
+from diagnoser.findings import Confidence, Finding, Fix, FixState, Severity
 from rules.primary import primary
 
 
@@ -26,6 +26,27 @@ def test_the_graver_one_comes_first() -> None:
 
 def test_then_the_surer_one() -> None:
     assert primary((found("a", confidence="medium"), found("b"))) == "b"
+
+
+def _cured(low: float, high: float) -> tuple[Fix, ...]:
+    return (Fix(title="", patch={"epochs": 2}, state=FixState.VERIFIED, interval=(low, high)),)
+
+
+def test_then_the_one_whose_verified_cure_brings_most() -> None:
+    findings = (
+        found("a", category="batch-size", fixes=_cured(0.2, 0.4)),
+        found("b", category="activation", fixes=_cured(0.5, 0.7)),
+        found("c", explained_by=("a",)),
+    )
+    assert primary(findings) == "b"
+
+
+def test_cures_that_bring_about_the_same_do_not_decide() -> None:
+    findings = (
+        found("a", category="epochs", fixes=_cured(0.5, 0.7)),
+        found("b", category="data", fixes=_cured(0.5, 0.6)),
+    )
+    assert primary(findings) == "b"
 
 
 def test_then_the_one_that_explains_most_also_indirectly() -> None:

@@ -39,6 +39,10 @@ class Questions:
         if self.time_is_up:
             self._leave_open(name, "no time was left")
             return None
+        return self.sum_up(name, question)
+
+    def sum_up(self, name: str, question: Callable[[], Answer]) -> Answer | None:
+        """Answer whatever the time: for what is made of answers that are there."""
         try:
             return question()
         except UnanswerableError as reason:
@@ -108,7 +112,7 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
 def step(optimizer: torch.optim.Optimizer, closure: Callable[[], Tensor]) -> None:
     """Make one update with the user's optimizer; LBFGS and its like need the closure, the others find gradients."""
     if isinstance(optimizer, torch.optim.LBFGS):
-        optimizer.step(closure)  # type: ignore[no-untyped-call]  # torch's own
+        optimizer.step(closure)
         return
     optimizer.zero_grad()
     closure()

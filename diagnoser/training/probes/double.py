@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from diagnoser.training.batches import map_tensors, tensors
@@ -32,20 +32,37 @@ def with_double_loss(workload: Workload) -> Workload:
     return replace(workload, loss_function=replace(workload.loss_function, function=function))
 
 
-class Promoting(TorchFunctionMode):
-    """Raises float32 tensors to float64 where they meet one: what a loss or forward holds as a constant of its own.
+SHORTER = (torch.float32, torch.bfloat16, torch.float16)
 
-    Does not cover: writing into a float32 tensor in place.
+
+class Promoting(TorchFunctionMode):
+    """Keeps a forward in float64: constants in float32 are raised where they meet it, casts to float32 are not done.
+
+    Does not cover: writing into a float32 tensor in place, and casts to shorter types, which are noted in `shorter`.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shorter: torch.dtype | None = None
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        kwargs = kwargs or {}
+        kwargs = {name: _longer(value) for name, value in (kwargs or {}).items()}
+        args = tuple(_longer(value) for value in args)
+        if func is torch.Tensor.float:
+            return args[0].double()
         kinds = {tensor.dtype for tensor in tensors([args, kwargs])}
         if {torch.float32, torch.float64} <= kinds:
             args, kwargs = as_double(args), as_double(kwargs)
-        return func(*args, **kwargs)
+        result = func(*args, **kwargs)
+        if torch.float64 in kinds and isinstance(result, Tensor) and result.dtype in SHORTER:
+            self.shorter = result.dtype
+        return result
+
+
+def _longer(value: Any) -> Any:
+    return torch.float64 if value is torch.float32 else value
 
 
 @contextmanager

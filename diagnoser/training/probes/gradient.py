@@ -24,8 +24,9 @@ from diagnoser.training.unsupported import Unsupported
 from diagnoser.training.workload import Workload
 from diagnoser.trials import Probe
 
-ROWS = 32
-# Of the weights' norm, in the order of trial. A smaller step crosses fewer kinks of a ReLU, a larger one has less noise.
+FEW_ROWS, ROWS = 4, 32  # the few show whether there is time for more
+PASSES = 8  # of the same cost, for four directions
+# Of the weights' norm, in order of trial. A smaller step crosses fewer kinks of a ReLU, a larger one has less noise.
 STEP_SIZES = (1e-5, 1e-6, 1e-4, 1e-7, 1e-3)
 CLOSE_ENOUGH = 1e-6  # no other step need be tried
 RANDOM_DIRECTIONS = 3
@@ -86,7 +87,10 @@ def measure(workload: Workload, probe: Probe) -> GradientCheck:
     """Compare autograd with finite differences. Raises Unsupported where float64 or a finite loss cannot be had."""
     end = time.monotonic() + (DEFAULT_SECONDS if probe.max_seconds is None else probe.max_seconds)
     with default_double():
-        slope, suspects = _slope(workload, probe.seed)
+        began = time.monotonic()
+        slope, suspects = _slope(workload, probe.seed, FEW_ROWS)
+        if (time.monotonic() - began) * ROWS / FEW_ROWS * PASSES < end - time.monotonic():
+            slope, suspects = _slope(workload, probe.seed, ROWS)
         directions = _directions(slope, probe.seed)
         errors: dict[str, float] = {}
         for name, direction in directions.items():
@@ -103,14 +107,16 @@ def measure(workload: Workload, probe: Probe) -> GradientCheck:
     )
 
 
-def _slope(workload: Workload, seed: int) -> tuple[Slope, tuple[str, ...]]:
-    batch = as_double(spread_rows(workload, ROWS))
+def _slope(workload: Workload, seed: int, rows: int) -> tuple[Slope, tuple[str, ...]]:
+    batch = as_double(spread_rows(workload, rows))
     model = _double_model(workload, seed)
     asked = with_double_loss(workload)
 
+    longest = Promoting()
+
     def loss() -> Tensor:
         # cuDNN's recurrent layers refuse eval mode.
-        with forked(seed), torch.backends.cudnn.flags(enabled=False), Promoting():
+        with forked(seed), torch.backends.cudnn.flags(enabled=False), longest:
             return asked.loss(model, fresh(batch))
 
     weights = trainable(model)
@@ -125,8 +131,9 @@ def _slope(workload: Workload, seed: int) -> tuple[Slope, tuple[str, ...]]:
         if is_out_of_memory(error):
             raise
         raise Unsupported(f"the model does not run in float64: {type(error).__name__}: {error}") from error
-    if value.dtype != torch.float64:
-        raise Unsupported(f"the loss stays in {str(value.dtype).removeprefix('torch.')} with a model in float64")
+    shorter = value.dtype if value.dtype != torch.float64 else longest.shorter
+    if shorter is not None:
+        raise Unsupported(f"parts of the model or loss stay in {str(shorter).removeprefix('torch.')}, not float64")
     if not value.isfinite():
         raise Unsupported("the loss of the untrained model is not finite")
     if not value.requires_grad:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from diagnoser.evidence.preflight import LayerProfile
 from diagnoser.training.failures import is_out_of_memory
-from diagnoser.training.probes.bench import spread_rows, tensors_in
+from diagnoser.training.probes.bench import Questions, UnanswerableError, spread_rows
 from diagnoser.training.probes.functions import Activation
 from diagnoser.training.probes.kinds import ACTIVATION_MODULES, BATCH_NORMS, DROPOUTS, NORMS, is_layer
 from diagnoser.training.probes.trace import Flow, Seen, Trace, Tracer
@@ -19,7 +19,8 @@ from diagnoser.training.workload import Workload
 
 DEAD_ROWS = 512  # a unit is called dead when it is silent on all of so many rows (CATALOGUE, dead-relu-units)
 
-AT_ONCE = 64  # at least so many rows a pass: batches of two would be 256 passes
+FEW_PASSES = 64  # rows at least of each of those passes: batches of two would be 256 of them
+ENOUGH_ROWS = 64  # for norms, spreads and BatchNorm; larger batches cost time and say the same
 
 
 @dataclass
@@ -36,20 +37,18 @@ class Pass:
     without_gradient: tuple[str, ...] = ()  # trainable parameters whose gradient is None
 
 
-def watch(workload: Workload, model: nn.Module, *, seed: int, more_rows: bool) -> Pass:
+def watch(workload: Workload, model: nn.Module, *, seed: int) -> Pass:
     """Trace the first forward and backward pass of a fresh model, dropout modules off. Gradients are left cleared.
 
     Raises what the user's forward raises; what only the loss raises is kept as `failure`.
     """
-    batch = spread_rows(workload, max(2, workload.train.batch_size))
+    batch = spread_rows(workload, rows_at_once(workload))
     modes = {module: module.training for module in model.modules()}
     for module in modes:
         if isinstance(module, DROPOUTS):
             module.eval()
     try:
         seen = _forward_and_backward(workload, model, batch, seed=seed)
-        if more_rows and any(layer.highest is not None for layer in seen.trace.layers.values()):
-            _look_at_more_rows(workload, model, seen, rows=_rows(batch))
         seen.modes = {path: modes[module] for path, module in model.named_modules()}
     finally:
         for module, mode in modes.items():
@@ -75,7 +74,7 @@ def _forward_and_backward(workload: Workload, model: nn.Module, batch: Any, *, s
     if loss is not None:
         seen.loss_has_graph = loss.requires_grad
         if loss.requires_grad:
-            loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+            loss.backward()
             _keep_gradients(model, seen)
     return seen
 
@@ -91,12 +90,17 @@ def _keep_gradients(model: nn.Module, seen: Pass) -> None:
     seen.without_gradient = tuple(missing)
 
 
-def _look_at_more_rows(workload: Workload, model: nn.Module, seen: Pass, *, rows: int) -> None:
-    """Widen what is known of silent units to some 512 rows, a batch at a time."""
+def look_at_more_rows(workload: Workload, model: nn.Module, seen: Pass, questions: Questions) -> None:
+    """Widen what is known of silent units to some 512 rows, a batch at a time, in the mode in which they were seen."""
+    silent = any(layer.highest is not None for layer in seen.trace.layers.values())
     chosen = torch.randperm(workload.train.rows, generator=torch.Generator().manual_seed(1))[:DEAD_ROWS]
-    if len(chosen) <= rows:
+    if not silent or len(chosen) <= rows_at_once(workload):
         return
-    for numbers in chosen.split(max(rows, AT_ONCE)):
+    for path, module in model.named_modules():
+        module.training = seen.modes.get(path, True) and not isinstance(module, DROPOUTS)
+    for numbers in chosen.split(max(rows_at_once(workload), FEW_PASSES)):
+        if questions.time_is_up:
+            raise UnanswerableError("no time was left for all 512 rows")
         if len(numbers) < 2:  # BatchNorm refuses one row
             return
         batch = workload.to_device(workload.train.take(numbers))
@@ -105,9 +109,9 @@ def _look_at_more_rows(workload: Workload, model: nn.Module, seen: Pass, *, rows
                 return
 
 
-def _rows(batch: Any) -> int:
-    tensors = tensors_in(batch)
-    return tensors[0].shape[0] if tensors and tensors[0].ndim else 1
+def rows_at_once(workload: Workload) -> int:
+    """Give the rows of one look: the user's batch, as far as a look needs one."""
+    return max(2, min(workload.train.batch_size, ENOUGH_ROWS))
 
 
 def profiles(

@@ -53,6 +53,7 @@ def measure(workload: Workload, probe: Probe) -> ModelProfile:
             break
         model = second if number == 1 else workload.build_model(seed=probe.seed + number)
         _initialisation(workload, model, probe.seed + number, found, questions)
+    questions.ask("silent units", lambda: layers.look_at_more_rows(workload, first, found.passes[0], questions))
     return _record(
         workload,
         first,
@@ -86,12 +87,12 @@ def _updates(
 
 
 def _initialisation(workload: Workload, model: nn.Module, seed: int, found: Findings, questions: Questions) -> None:
-    seen = layers.watch(workload, model, seed=seed, more_rows=not found.passes)
+    seen = layers.watch(workload, model, seed=seed)
     found.passes.append(seen)
     if seen.failure is not None:
         questions.left_open.append(f"the gradients: {seen.failure}")
     model.eval()
-    batch = spread_rows(workload, max(2, min(workload.train.batch_size, layers.DEAD_ROWS)))
+    batch = spread_rows(workload, outputs.ROWS)
     answers = questions.ask("the outputs", lambda: outputs.collect(workload, model, batch))
     if answers is not None:
         found.answers.append(answers)
@@ -149,7 +150,7 @@ def _record(
     trained = trainable(model)
     total = sum(weight.numel() for weight in trained.values())
     unused = watched.unused if watched is not None else ()
-    output = questions.ask("the range of the outputs", lambda: _outputs(workload, found)) if found.answers else None
+    output = questions.sum_up("the range of the outputs", lambda: _outputs(workload, found)) if found.answers else None
     return ModelProfile(
         parameters=sum(weight.numel() for weight in weights),
         frozen_parameters=sum(weight.numel() for weight in weights if not weight.requires_grad),

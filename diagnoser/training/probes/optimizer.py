@@ -13,6 +13,7 @@ from diagnoser.evidence.preflight import OptimizerProfile
 from diagnoser.records import JsonValue
 from diagnoser.training.failures import is_out_of_memory
 from diagnoser.training.probes.bench import DEFAULT_SECONDS, step, trainable
+from diagnoser.training.probes.layers import rows_at_once
 from diagnoser.training.randomness import forked
 from diagnoser.training.unsupported import Unsupported
 from diagnoser.training.workload import Workload
@@ -83,14 +84,16 @@ def _unchanged(workload: Workload, seed: int) -> tuple[str, ...]:
                 asked.add(name)
 
     try:
-        for batch in itertools.islice(workload.train.batches(seed=seed, epoch=0), UPDATES):
+        for batch in itertools.islice(
+            workload.train.batches(seed=seed, epoch=0, batch_size=rows_at_once(workload)), UPDATES
+        ):
             batch = workload.to_device(batch)
 
             def closure(batch: Any = batch) -> Tensor:
                 optimizer.zero_grad()
                 with forked(seed):
                     loss = workload.loss(model, batch)
-                loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+                loss.backward()
                 look(model)
                 return loss
 

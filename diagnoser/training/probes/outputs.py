@@ -14,6 +14,7 @@ from diagnoser.training.workload import Workload
 
 LARGER_INPUTS = (10.0, 100.0)  # what is only small by chance leaves its range there
 SUM_TOLERANCE = 1e-3  # of a sum that should be 1 (CATALOGUE, softmax-before-cross-entropy)
+ROWS = 16
 ROUNDING = 1e-6  # float32 may end this far outside a closed range
 TARGET_ROWS = 10_000  # enough to see a share of 1 %
 

@@ -22,6 +22,7 @@ from diagnoser.training.probes.functions import (
     ACTIVATIONS,
     ATTENTION,
     KEEPS_VALUES,
+    MATRIX_PRODUCTS,
     PRODUCTS,
     SOFT,
     USES_A_WEIGHT,
@@ -124,8 +125,9 @@ class Tracer(TorchFunctionMode):
     def __enter__(self) -> Self:
         self.trace.flows.clear()
         for module in self._model.modules():
-            self._handles.append(module.register_forward_pre_hook(self._before, with_kwargs=True))
-            self._handles.append(module.register_forward_hook(self._after, with_kwargs=True))
+            if not isinstance(module, torch.jit.ScriptModule):  # they refuse hooks
+                self._handles.append(module.register_forward_pre_hook(self._before, with_kwargs=True))
+                self._handles.append(module.register_forward_hook(self._after, with_kwargs=True))
         if self._functions:
             super().__enter__()  # type: ignore[no-untyped-call]  # torch's own
         return self
@@ -225,37 +227,35 @@ class Tracer(TorchFunctionMode):
         made = tensors_in(result) if isinstance(result, Tensor | list | tuple) else []
         if not made:
             return
-        if name in ("detach", "data"):
-            self.trace.detaches = True
-        if name in ATTENTION:
-            self.trace.attention = True
-        if name in USES_A_WEIGHT and any(id(tensor) in self._owner for tensor in given):
-            self._adopt(given)
+        self.trace.detaches |= name in ("detach", "data")
+        self.trace.attention |= name in ATTENTION
+        self._see_weights(name, given, made)
         known = [flow for flow in (self.trace.flows.get(id(tensor)) for tensor in given) if flow is not None]
+        if not known:
+            return
         sources = Nothing.union(*(flow.sources for flow in known))
-        last = Nothing.union(*(flow.last for flow in known))
-        kind = ACTIVATIONS.get(name, "none")
-        if name in ("clamp", "clamp_min", "clip") and kwargs.get("min") == 0 and kwargs.get("max") is None:
-            kind = "relu"
-        if kind == "none" and name in PRODUCTS and len(known) >= 2:
-            kind = "other"
-            self.trace.attention |= name in ("matmul", "__matmul__", "bmm", "einsum") and any(
-                f.is_softmax for f in known
-            )
+        softmax = any(flow.is_softmax for flow in known)
+        kind = _kind(name, kwargs, inputs=len(known))
         if kind != "none":
+            self.trace.attention |= name in MATRIX_PRODUCTS and softmax
             self._activate(kind, sources, given, made)
             flow = Flow(Nothing, sources, name, is_softmax=kind == "softmax")
-        elif name in KEEPS_VALUES and known:
-            flow = Flow(sources, last, known[0].operation, known[0].module, is_softmax=known[0].is_softmax)
+        elif name in KEEPS_VALUES:
+            last = Nothing.union(*(flow.last for flow in known))
+            flow = Flow(sources, last, known[0].operation, known[0].module, is_softmax=softmax)
         else:
-            if name in SOFT:
-                self.trace.softened |= sources
-            softmax = any(flow.is_softmax for flow in known)
+            self.trace.softened |= sources if name in SOFT else Nothing
             flow = Flow(sources, sources, name, is_softmax=softmax)
-        if known:
-            for tensor in made:
-                self._set(tensor, flow)
-                self._layer_of_output.pop(id(tensor), None)  # changed in place: no longer the layer's output
+        for tensor in made:
+            self._set(tensor, flow)
+            self._layer_of_output.pop(id(tensor), None)  # changed in place: no longer the layer's output
+
+    def _see_weights(self, name: str, given: list[Tensor], made: list[Tensor]) -> None:
+        if name in KEEPS_VALUES and given and id(given[0]) in self._owner:  # weight.t()
+            self._alive += made
+            self._owner |= {id(tensor): self._owner[id(given[0])] for tensor in made}
+        if name in USES_A_WEIGHT and any(id(tensor) in self._owner for tensor in given):
+            self._adopt(given)
 
     def _adopt(self, given: list[Tensor]) -> None:
         """Recognise a weight layer of the user's own: no children, and a product with its own parameter."""
@@ -299,6 +299,13 @@ class Tracer(TorchFunctionMode):
     def _set(self, tensor: Tensor, flow: Flow) -> None:
         self._alive.append(tensor)
         self.trace.flows[id(tensor)] = flow
+
+
+def _kind(name: str, kwargs: dict[str, Any], *, inputs: int) -> Activation:
+    """Tell what a function is to what flows through; `inputs`: how many of its arguments depend on the model's input."""
+    if name in ("clamp", "clamp_min", "clip") and kwargs.get("min") == 0 and kwargs.get("max") is None:
+        return "relu"
+    return "other" if name in PRODUCTS and inputs >= 2 else ACTIVATIONS.get(name, "none")
 
 
 def _is_torchs_own_leaf(module: nn.Module) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from diagnoser.training.probes.bench import Questions, fresh, step, trainable
 from diagnoser.training.probes.kinds import EMBEDDINGS, NORMS
+from diagnoser.training.probes.layers import rows_at_once
 from diagnoser.training.randomness import forked
 from diagnoser.training.workload import Workload
 
@@ -49,7 +50,7 @@ def watch(
             optimizer.zero_grad()
             with forked(1):
                 loss = workload.loss(model, fresh(batch))
-            loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+            loss.backward()
             return loss
 
         step(optimizer, closure)
@@ -66,7 +67,7 @@ def _batches(workload: Workload) -> Iterator[Any]:
     """Give batches as training would, epoch after epoch."""
     for epoch in itertools.count():
         empty = True
-        for batch in workload.train.batches(seed=0, epoch=epoch):
+        for batch in workload.train.batches(seed=0, epoch=epoch, batch_size=rows_at_once(workload)):
             empty = False
             yield workload.to_device(batch)
         if empty:
@@ -77,7 +78,7 @@ def _backward(workload: Workload, model: nn.Module, batch: Any) -> None:
     with forked(1):
         loss = workload.loss(model, fresh(batch))
     if loss.requires_grad:
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+        loss.backward()
 
 
 def _seen_on(

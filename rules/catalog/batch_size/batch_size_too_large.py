@@ -17,6 +17,7 @@ RULE = Rule(
 )
 FEW_UPDATES = 200  # in the whole run (CATALOGUE); 20 to 280 memorise a small set alone
 LARGE = 0.1  # of the training rows
+USUAL = 32  # batches of 2 to 32 train best (Masters and Luschi 2018): up to here a short run is short of epochs
 SMALLER = 4  # times, in the paired run at equal epochs
 UNFINISHED = ("still_improving", "underfit", "late_start")
 
@@ -37,7 +38,7 @@ def check(
     runs = user_runs.ours(curves)
     observed = f"{updates:,} updates in all, {batch} of {rows:,} rows in each"
     expected = f"at least {FEW_UPDATES} updates, or a run that is finished"
-    few, large = updates < FEW_UPDATES, batch > LARGE * rows
+    few, large = updates < FEW_UPDATES and batch > USUAL, batch > LARGE * rows
     unfinished = user_runs.classed(runs, *UNFINISHED)
     if not (few or (large and unfinished)) or user_runs.at_ceiling(runs):
         yield Passed(observed=observed, expected=expected)

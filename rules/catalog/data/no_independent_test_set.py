@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from diagnoser.evidence.preflight import DataProfile
 from diagnoser.evidence.steps import CoarseSearch, Curves, FineSearch
 from diagnoser.findings import Confidence, Fix, Severity
-from rules.rule import Finding, Passed, Rule, Unjudged
+from diagnoser.spec.fields import TrainingSpec
+from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
 
 RULE = Rule(
     title="The best score was chosen on the rows that it is quoted for",
@@ -20,8 +21,10 @@ SHARES = ("accuracy", "balanced_accuracy", "f1", "r2")
 
 
 def check(
-    data: DataProfile, curves: Curves, coarse: CoarseSearch | None, fine: FineSearch | None
+    spec: TrainingSpec, data: DataProfile, curves: Curves, coarse: CoarseSearch | None, fine: FineSearch | None
 ) -> Iterator[Finding | Passed]:
+    if not spec.search and spec.early_stopping is None:
+        raise NotApplicable("the spec chooses nothing by the validation score; the searches here are ours")
     if data.test_rows is None:
         raise Unjudged("whether the data come with a test set was not recorded")
     expected = "a third set of rows, used once"

@@ -17,7 +17,8 @@ RULE = Rule(
     references=("https://arxiv.org/abs/1803.08494",),
 )
 FEW = 8  # values per channel in train mode (CATALOGUE)
-SMALL_BATCH = 4  # rows: neighbouring positions of one picture are hardly independent values
+SMALL_BATCH = 4  # rows: suspected when eval mode and train mode disagree after training
+TINY_BATCH = 2  # rows: whatever the positions, which are hardly independent values in one picture
 LARGER = 4  # times the batch
 LEAST_BATCH = 32
 RAISES = "more than 1 value per channel"  # torch's words
@@ -59,9 +60,10 @@ def check(
         raise Unjudged("how many values each channel gets was not measured")
     least = min(counted, key=lambda layer: layer.values_per_channel or 0)
     values, batch = least.values_per_channel or 0, spec.data.batch_size
+    rows = "one row" if batch == 1 else f"{batch} rows"
     gap = norms.apart(curves)
     observed, expected = f"{values} values per channel in `{least.path}`", f"more than {FEW}"
-    if values > FEW and (batch > SMALL_BATCH or gap is None):
+    if values > FEW and batch > (TINY_BATCH if gap is None else SMALL_BATCH):
         yield Passed(observed=observed, expected=expected)
         return
     larger = Fix(title=f"Use batches of {_larger(batch)}", patch={"data.batch_size": _larger(batch)})
@@ -75,8 +77,10 @@ def check(
     if gap is not None and not claim.verified:
         severity, confidence = Severity.WARNING, Confidence.MEDIUM
     yield Finding(
-        title=f"BatchNorm works on {values} values per channel" if values <= FEW else f"BatchNorm sees {batch} rows",
-        message=f"With batches of {batch} rows `{least.path}` takes mean and variance of {values} values per channel."
+        title=f"BatchNorm works on {values} values per channel"
+        if values <= FEW
+        else f"BatchNorm sees {rows} at a time",
+        message=f"With batches of {rows} `{least.path}` takes mean and variance of {values} values per channel."
         + (
             f" On one and the same batch the loss is {gap.ratio:.2g} times higher with the running statistics."
             if gap is not None

@@ -60,8 +60,8 @@ def check(spec: TrainingSpec, model: ModelProfile | None, curves: Curves | None)
     if ratio is not None and ratio > DEPTH:
         yield Finding(
             title=f"The first layer's gradient is {ratio:.3g} times that of the last",
-            message=f"Before training the gradient of `{first}` is {ratio:.3g} times that of the last layer: it grows on "
-            "its way back.",
+            message=f"Before training the gradient of `{first}` is {ratio:.3g} times that of the last layer: it grows "
+            "on its way back.",
             severity=Severity.WARNING,
             confidence=Confidence.MEDIUM,
             observed=f"first layer over last: {ratio:.3g}",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from diagnoser.evidence.preflight import Assumptions, LossProfile
 from diagnoser.evidence.steps import Curves, InitialLoss
 from diagnoser.findings import Confidence, Fix, Severity
+from diagnoser.records import is_finite
 from diagnoser.trials import Outcome
 from rules.rule import Finding, Passed, Rule, Unjudged
 
@@ -32,6 +33,8 @@ def check(
 ) -> Iterator[Finding | Passed]:
     if loss.finite_at_extremes is None:
         raise Unjudged(loss.because_unjudged or "the loss could not be asked about outputs a hundred times larger")
+    if not is_finite(loss.value):
+        raise Unjudged("the loss is not finite to begin with, so its extremes say nothing")
     expected = "finite loss and gradient for outputs a hundred times larger"
     if loss.finite_at_extremes:
         yield Passed(observed=expected, expected=expected)

@@ -122,7 +122,7 @@ def _below(ends: _Ends, curves: Curves, baselines: Baselines, simple: list[Score
         confidence=Confidence.LOW if improving else Confidence.MEDIUM,
         observed=observed,
         expected=f"at least {best.validation:.3g}",
-        explains=(),
+        explains=() if improving else ("underfitting",),
         whose=ends.whose,
     )
 

@@ -38,7 +38,7 @@ def check(assumptions: Assumptions, overfit: Overfit) -> Iterator[Finding | Pass
         return
     tried = sorted({attempt.lr for attempt in plain})
     if len(tried) < FEWEST_RATES:
-        raise Unjudged(f"the small set was tried at {len(tried)} learning rates only, none of which memorised it")
+        raise Unjudged("it was not memorised, and the budget left no time for enough other learning rates")
     own = [attempt for attempt in plain if rates.same(attempt.lr, overfit.user_lr)]
     if not _most_failed(own) or not all(_failed(attempt) for attempt in plain if attempt not in own):
         raise Unjudged("some attempts were still improving, or were cut short, when they ended")

@@ -179,5 +179,5 @@ def test_a_model_that_fails_shows_the_batch_and_the_users_line() -> None:
 
 
 def test_text_in_place_of_numbers_is_refused_with_words() -> None:
-    with pytest.raises(UserCodeError, match=r"list of 16 str"):
+    with pytest.raises(UserCodeError, match="tuple of 16 str"):
         loaded(net, (Rows(lambda _, y: ("a sentence", y)),) * 2)

@@ -201,7 +201,9 @@ def test_progress_is_reported_in_updates() -> None:
     from diagnoser.trials import Trial
 
     seen: list[int] = []
-    run_trial(loaded(net, two(), loss="cross_entropy"), Trial(seed=0, updates=10**6, max_seconds=1.3), report=seen.append)
+    run_trial(
+        loaded(net, two(), loss="cross_entropy"), Trial(seed=0, updates=10**6, max_seconds=1.3), report=seen.append
+    )
     assert seen
     assert seen == sorted(seen)
 
@@ -394,8 +396,8 @@ def test_instruments_agree_with_a_slow_twin() -> None:
         weight = dict(model.named_parameters())[name]
         assert weight.grad is not None
         assert trace.gradient_norm[0] == pytest.approx(float(weight.grad.norm()), rel=1e-4)
-        assert trace.update_ratio[0] == pytest.approx(float(0.1 * weight.grad.norm() / weight.detach().norm()), rel=1e-3)
+        assert trace.update_ratio[0] == pytest.approx(
+            float(0.1 * weight.grad.norm() / weight.detach().norm()), rel=1e-3
+        )
     total = torch.stack([p.grad.norm() for p in model.parameters() if p.grad is not None]).norm()
     assert result.gradient_norms[0] == pytest.approx(float(total), rel=1e-4)
-
-

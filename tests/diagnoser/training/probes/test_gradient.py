@@ -69,7 +69,7 @@ class Straight(torch.autograd.Function):
         lambda: Between(torch.tanh),
         lambda: Between(lambda h: F.dropout(h, 0.5)),
         lambda: nn.Sequential(nn.Linear(FEATURES, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, CLASSES)),
-        lambda: Between(lambda h: h + torch.ones(16)),
+        lambda: Between(lambda h: h.float().to(torch.float32) + torch.ones(16, dtype=torch.float32)),
     ],
 )
 def test_a_right_gradient_agrees_with_finite_differences(model: Callable[[], nn.Module]) -> None:
@@ -149,7 +149,7 @@ def test_recurrent_models_over_tokens_are_checked() -> None:
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (lambda: Between(lambda h: h.float()), "float64"),
+        (lambda: Between(lambda h: h.bfloat16().float()), "bfloat16"),
         (lambda: Between(lambda h: h / 0 - h / 0), "finite"),
         (lambda: Between(torch.relu).requires_grad_(False), "no trainable parameters"),
     ],

@@ -376,9 +376,8 @@ def test_modules_in_a_list_are_named() -> None:
             h = torch.relu(self.first(x))
             for module in self.extra:
                 h = module(h)
-            self.last(h)
-
-        return out
+            out: Tensor = self.last(h)
+            return out
 
     seen = measured(Hidden)
     assert seen.unregistered == ("extra",)
@@ -514,9 +513,8 @@ def test_several_inputs_in_a_dict_are_measured() -> None:
             self.left, self.right, self.head = nn.Linear(3, 8), nn.Embedding(5, 8), nn.Linear(8, 2)
 
         def forward(self, numbers: Tensor, kind: Tensor) -> Tensor:
-            self.head(torch.relu(self.left(numbers) + self.right(kind)))
-
-        return out
+            out: Tensor = self.head(torch.relu(self.left(numbers) + self.right(kind)))
+            return out
 
     class Rows(torch.utils.data.Dataset[dict[str, Tensor]]):
         def __len__(self) -> int:
@@ -532,6 +530,26 @@ def test_several_inputs_in_a_dict_are_measured() -> None:
 
     seen = measured(Two, data=(Rows(), Rows()), task=None)
     assert (seen.inputs_ignored, seen.samples_mixed, seen.unused) == (False, False, ())
+
+
+def test_a_layer_of_the_users_own_is_a_weight_layer() -> None:
+    class Own(nn.Module):
+        def __init__(self, given: int, made: int) -> None:
+            super().__init__()
+            self.weight, self.bias = nn.Parameter(torch.full((made, given), 0.1)), nn.Parameter(torch.zeros(made))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x @ self.weight.t() + self.bias
+
+    seen = measured(lambda: nn.Sequential(Own(FEATURES, 16), nn.Tanh(), Own(16, CLASSES)))
+    assert seen.weight_layers == 2
+    assert (layer(seen, "0").activation, layer(seen, "0").unit_gradient_similarity) == ("tanh", 1.0)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_a_scripted_model_is_measured_from_outside() -> None:
+    seen = measured(lambda: torch.jit.script(nn.Sequential(nn.Linear(FEATURES, CLASSES))))
+    assert (seen.inputs_ignored, seen.samples_mixed) == (False, False)
 
 
 def test_a_step_of_the_users_leaves_open_what_only_outputs_tell() -> None:

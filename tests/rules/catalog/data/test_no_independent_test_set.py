@@ -8,22 +8,27 @@ from rules.catalog.data.no_independent_test_set import check
 from tests.helpers import make
 from tests.helpers.judge import fired, silent
 
+SEARCHED = make.spec(search={"optimizer.lr": {"range": (1e-4, 1e-1), "scale": "log"}})
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     "twelve configurations and no test set": (
-        (make.data_profile(test_rows=0), make.curves(), make.coarse_search()),
+        (SEARCHED, make.data_profile(test_rows=0), make.curves(), make.coarse_search()),
         Severity.INFO,
         Confidence.MEDIUM,
         "1.6 points",
     ),
 }
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
-    "a test set": ((make.data_profile(test_rows=200), make.curves(), make.coarse_search()), "passed"),
-    "three configurations": ((make.data_profile(test_rows=0), make.curves(), make.fine_search()), "passed"),
+    "a test set": ((SEARCHED, make.data_profile(test_rows=200), make.curves(), make.coarse_search()), "passed"),
+    "three configurations": ((SEARCHED, make.data_profile(test_rows=0), make.curves(), make.fine_search()), "passed"),
     "a precise metric": (
-        (make.data_profile(test_rows=0), make.curves(standard_error=0.002), make.coarse_search()),
+        (SEARCHED, make.data_profile(test_rows=0), make.curves(standard_error=0.002), make.coarse_search()),
         "passed",
     ),
-    "not recorded": ((make.data_profile(), make.curves()), "unjudged"),
+    "a search that is only ours": (
+        (make.spec(), make.data_profile(test_rows=0), make.curves(), make.coarse_search()),
+        "not_applicable",
+    ),
+    "not recorded": ((SEARCHED, make.data_profile(), make.curves()), "unjudged"),
 }
 
 
