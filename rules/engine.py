@@ -23,8 +23,8 @@ from diagnoser.spec.fields import Ignore, SpecSource
 from rules import rule as rules_of
 from rules.asking import Reply, ask
 from rules.fixes import all_refuted, settled
-from rules.links import Node, explained_by
-from rules.primary import ORDER_OF_CURES, ordered, primary
+from rules.links import SYMPTOMS, Node, explained_by
+from rules.primary import ORDER_OF_CURES, cures, ordered, primary
 from rules.registry import Registered, rules
 from rules.spoils import spoiled
 from rules.verdict import scope, verdict
@@ -145,13 +145,17 @@ def _applies(ignore: Ignore, created: str) -> bool:
 
 
 def _linked(kept: Sequence[_Judged]) -> tuple[Finding, ...]:
-    """The findings with their causes; a cause whose cure was tried in vain explains nothing."""
+    """The findings with their causes; a cause whose cure was tried in vain explains nothing.
+
+    One whose verified cure brings most explains the symptoms as well: with the cure the same run does learn.
+    """
+    findings = tuple(judged.finding for judged in kept)
     by_cures = sorted(kept, key=lambda judged: (ORDER_OF_CURES.index(judged.finding.category), judged.finding.id))
     causes = explained_by(
         Node(
             id=finding.id,
             rule=finding.rule,
-            explains=said.explains,
+            explains=said.explains + (SYMPTOMS if finding.rule not in SYMPTOMS and cures(finding, findings) else ()),
             refuted=all_refuted(finding.fixes) and not said.by_definition,
         )
         for finding, said in by_cures

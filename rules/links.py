@@ -5,6 +5,16 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 log = logging.getLogger(__name__)
+SYMPTOMS = (
+    "loss-diverges",
+    "loss-plateaus",
+    "no-learning-rate-works",
+    "non-finite-loss",
+    "nothing-learned",
+    "small-set-not-memorised",
+    "underfitting",
+)
+"""Findings that say that training fails, not why (CATALOGUE, †); the initial loss is judged before any training."""
 
 
 class Node(NamedTuple):

@@ -30,7 +30,7 @@ ORDER_OF_CURES: tuple[Category, ...] = (
 )
 """CATALOGUE, *Primary*: the order in which cures matter."""
 MOST_OF_THE_GAIN = 0.8
-"""A verified cure that brings less than this share of what another one brings treats a symptom, or the smaller cause."""
+"""A verified cure that brings less than this share of another's gain treats a symptom, or the smaller cause."""
 
 
 def primary(findings: Sequence[Finding]) -> str | None:
@@ -50,11 +50,16 @@ def gain(finding: Finding) -> float | None:
     return max(middles, default=None)
 
 
+def cures(finding: Finding, findings: Sequence[Finding]) -> bool:
+    """Whether a fix of this finding was verified, and brings about as much as the best of all."""
+    own = gain(finding)
+    known = [brought for other in findings if (brought := gain(other)) is not None]
+    return own is not None and own >= MOST_OF_THE_GAIN * max(known)
+
+
 def rank(finding: Finding, findings: Sequence[Finding]) -> tuple[int, int, bool, int, int, str]:
     """Severity, confidence, whether its cure brings most, how much it explains, the order of cures; then the id."""
-    known = [brought for other in findings if (brought := gain(other)) is not None]
-    own = gain(finding)
-    falls_short = own is not None and own < MOST_OF_THE_GAIN * max(known)
+    falls_short = gain(finding) is not None and not cures(finding, findings)
     causes = {other.id: other.explained_by for other in findings}
     explains = sum(finding.id in ancestors(other.id, causes) for other in findings)
     return (

@@ -120,6 +120,7 @@ def diagnose_spec(
     if as_json and not quiet:
         click.echo(diagnosis.model_dump_json(indent=1))
     elif not as_json:
+        click.echo(err=True)  # between the progress and the result
         click.echo(wording.summary(diagnosis, report=written[-1]))
     return diagnosis
 

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from diagnoser.errors import UsageError
-from diagnoser.spec.fields import SpecSource, TrainingSpec
+
+if TYPE_CHECKING:
+    from diagnoser.spec.fields import SpecSource, TrainingSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,7 +56,7 @@ def measuring_options(command: F) -> F:
     return command
 
 
-def load(path: Path, *, preset: str | None, budget: float | None, seed: int | None) -> tuple[TrainingSpec, SpecSource]:
+def load(path: Path, *, preset: str | None, budget: float | None, seed: int | None) -> "tuple[TrainingSpec, SpecSource]":
     """Read a spec and let the command line's options win over it."""
     from diagnoser.spec.patching import apply_changes
     from diagnoser.spec.reading import read_spec

@@ -60,8 +60,8 @@ def _plan_row(step: StepEstimate) -> tuple[str, str, str, str]:
 
 
 def _user_error(diagnosis: Diagnosis) -> list[str]:
-    """The first step that the user's own code ended, with their traceback."""
-    steps = {**dict(diagnosis.steps.preflight), **dict(diagnosis.steps)}
+    """The first step, or else probe, that the user's own code ended, with their traceback."""
+    steps = {**dict(diagnosis.steps), **dict(diagnosis.steps.preflight)}
     for name, outcome in steps.items():
         if isinstance(outcome, NotMeasured) and outcome.reason is Reason.USER_ERROR:
             words = _wrap(f"{name.replace('_', ' ')}: {outcome.because}", indent="")

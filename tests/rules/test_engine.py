@@ -149,6 +149,18 @@ def test_what_holds_by_definition_is_not_doubted_when_its_cure_did_not_help() ->
     assert after["symptom"].explained_by == ("cause",)
 
 
+def test_a_cure_that_brings_most_explains_the_symptoms_too() -> None:
+    verified = make.treatment(after=(0.96, 0.97, 0.95))
+    evidence = make.evidence(treatments=make.treatments(treatments=(verified,)))
+    cause, symptom = always(finding(fixes=(CURE,)), id="cause"), always(finding(), id="nothing-learned")
+    diagnosis = judged(cause, symptom, evidence=evidence)
+    assert {entry.id: entry.explained_by for entry in diagnosis.findings} == {
+        "cause": (),
+        "nothing-learned": ("cause",),
+    }
+    assert diagnosis.primary == "cause"
+
+
 def test_an_ignored_finding_is_shown_with_its_reason_and_no_longer_judged() -> None:
     diagnosis = judged(always(finding()), evidence=ignoring(rule="always-wrong", reason="a toy"))
     assert diagnosis.verdict is Verdict.HEALTHY

@@ -147,6 +147,7 @@ def _profile(
         path=path,
         type=type(module).__name__,
         parameters=sum(weight.numel() for weight in own),
+        in_channels=getattr(module, "in_channels", getattr(module, "in_features", None)),
         frozen_parameters=sum(weight.numel() for weight in own if not weight.requires_grad),
         output_std=_middle([one.output_std for one in seen]),
         input_std=_middle([one.input_std for one in seen]),

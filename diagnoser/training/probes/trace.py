@@ -302,7 +302,7 @@ class Tracer(TorchFunctionMode):
 
 
 def _kind(name: str, kwargs: dict[str, Any], *, inputs: int) -> Activation:
-    """Tell what a function is to what flows through; `inputs`: how many of its arguments depend on the model's input."""
+    """Tell what a function does to what flows through; `inputs`: how many arguments depend on the model's."""
     if name in ("clamp", "clamp_min", "clip") and kwargs.get("min") == 0 and kwargs.get("max") is None:
         return "relu"
     return "other" if name in PRODUCTS and inputs >= 2 else ACTIVATIONS.get(name, "none")

@@ -20,7 +20,16 @@ LARGEST = 1e-2  # 1e-3 is in use (CATALOGUE)
 SMALLEST = {"float16": 1e-7}  # where it rounds to 0
 SMALLEST_ELSE = 1e-12
 SWAMPED = 100.0  # times the variance of the input: the output then has less than a tenth of unit spread
-EFFECTS = ("gradients-vanish", "non-finite-loss", "underfitting")
+EFFECTS = (
+    "gradients-vanish",
+    "non-finite-loss",
+    "small-set-not-memorised",
+    "no-learning-rate-works",
+    "nothing-learned",
+    "loss-plateaus",
+    "underfitting",
+)
+"""More than the catalogue's three: with eps 1000 a network learns nothing at any learning rate."""
 FIX = Fix(title="Use the usual eps of 1e-5", transforms=(Transform.DEFAULT_NORM_EPS,))
 
 

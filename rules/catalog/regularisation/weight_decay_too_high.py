@@ -96,23 +96,32 @@ def check(
 
 
 def _lighter(search: Search | None, decay: float, step: str, error: float | None) -> list[_Lighter]:
-    """Runs as long as the user's own, at the user's lr, with at most a tenth of the weight decay."""
-    own = search.trials[search.user] if search is not None and search.user is not None else None
-    if search is None or own is None or own.validation_metric is None or not is_finite(own.validation_metric):
+    """Runs at the user's lr with at most a tenth of the weight decay, each beside the user's own of equal length."""
+    if search is None or search.user is None:
         return []
+    values = search.trials[search.user].values
+    own = {
+        trial.rung: score for trial in search.trials if trial.values == values and (score := _score(trial)) is not None
+    }
+    lr = _lr(search.trials[search.user])
     found = []
     for trial in search.trials:
-        value, lr = trial.values.get("optimizer.weight_decay"), _lr(trial)
-        same = lr is not None and (mine := _lr(own)) is not None and rates.same(lr, mine) and trial.rung == own.rung
-        metric = trial.validation_metric
-        if not same or not isinstance(value, int | float) or value * LIGHTER > decay * rates.NEAR:
+        value, other = trial.values.get("optimizer.weight_decay"), _lr(trial)
+        if lr is None or other is None or not rates.same(lr, other) or trial.rung not in own:
             continue
-        if trial.outcome is Outcome.COMPLETED and metric is not None and is_finite(metric):
-            gain = (metric - own.validation_metric) * (1 if search.higher_is_better else -1)
-            matters = MATTERS if search.metric in SHARES else MATTERS_RELATIVE * abs(own.validation_metric)
-            better = gain > max(matters, BETTER * (error or 0.0))
-            found.append(_Lighter(float(value), metric, own.validation_metric, better, step))
+        score, mine = _score(trial), own[trial.rung]
+        if score is None or not isinstance(value, int | float) or value * LIGHTER > decay * rates.NEAR:
+            continue
+        gain = (score - mine) * (1 if search.higher_is_better else -1)
+        matters = MATTERS if search.metric in SHARES else MATTERS_RELATIVE * abs(mine)
+        found.append(_Lighter(float(value), score, mine, gain > max(matters, BETTER * (error or 0.0)), step))
     return found
+
+
+def _score(trial: SearchTrial) -> float | None:
+    """The validation metric of a run that came to its end."""
+    metric = trial.validation_metric
+    return metric if trial.outcome is Outcome.COMPLETED and metric is not None and is_finite(metric) else None
 
 
 def _lr(trial: SearchTrial) -> float | None:

@@ -30,7 +30,19 @@ LOWER = make.treatment(
     rule="weight-decay-too-high", transforms=(), patch={"optimizer.weight_decay": 0.05}, before=(0.5, 0.52, 0.51)
 )
 IN_VAIN = make.altered(LOWER, {"after": (0.5, 0.51, 0.5)})
+OWN = {"optimizer.lr": 1e-3, "optimizer.weight_decay": 0.5}
+NONE = {"optimizer.lr": 1e-3, "optimizer.weight_decay": 0.0}
+HALVING = make.coarse_search(
+    trials=(
+        make.search_trial(values=OWN, validation_metric=0.55),
+        make.search_trial(values=NONE, validation_metric=0.88),
+        make.search_trial(values=OWN, rung=1, updates=400, validation_metric=0.60),
+    ),
+    best=2,
+    user=2,
+)
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
+    "runs of equal length are compared": ((SPEC, HALVING), Severity.WARNING, Confidence.MEDIUM, "reaches 0.88"),
     "a tenth is better in the search": (
         (SPEC, search(0.60, 0.90), make.curves()),
         Severity.WARNING,

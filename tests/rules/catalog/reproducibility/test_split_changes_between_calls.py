@@ -10,6 +10,12 @@ from tests.helpers.judge import fired, silent
 
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     "a split without a seed": ((make.repeatability(split_difference=0.8),), Severity.WARNING, Confidence.HIGH, "80%"),
+    "a random half of a table": (
+        (make.repeatability(split_difference=0.9, union_difference=0.5),),
+        Severity.WARNING,
+        Confidence.HIGH,
+        "50% of all rows came again",
+    ),
 }
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
     "one split": ((make.repeatability(),), "passed"),
