@@ -50,7 +50,14 @@ def diagnose(
     from diagnoser.training.workload import load
 
     started = time.monotonic()
-    live = {"loss": loss, "optimizer": optimizer, "step": step, "loop": loop, "evaluate": evaluate, "metric": metric}
+    live: dict[str, Any] = {
+        "loss": loss,
+        "optimizer": optimizer,
+        "step": step,
+        "loop": loop,
+        "evaluate": evaluate,
+        "metric": metric,
+    }
     parsed, source = _spec(live, preset=preset, budget_minutes=budget_minutes, given=spec)
     objects = LiveObjects(
         model_fn=model_fn, data=data, **{name: value for name, value in live.items() if callable(value)}

@@ -92,7 +92,7 @@ def _list(given: argparse.Namespace) -> int:
         ]
         print(json.dumps(listed, indent=1))
     else:
-        for rule in rules():
+        for rule in sorted(rules(), key=lambda rule: (rule.category, rule.id)):
             print(f"{rule.category:<16} {rule.id:<36} {rule.rule.title}")
     return 0
 

@@ -19,11 +19,15 @@ def read_diagnosis(path: Path) -> str:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}; `diagnoser run` writes a diagnosis.json") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: is no text; expected the diagnosis.json that `diagnoser run` writes") from None
+        raise UsageError(f"{path}: cannot be read as a diagnosis: it is no text") from None
     try:
         check(text)
     except UsageError as error:
-        raise UsageError(f"{path}: {error}; expected the diagnosis.json that `diagnoser run` writes") from None
+        if '"verdict"' not in text and '"steps"' in text:
+            raise UsageError(
+                f"{path}: this is evidence that nobody judged; name the diagnosis.json beside it"
+            ) from None
+        raise UsageError(f"{path}: cannot be read as a diagnosis: {error}") from None
     return text
 
 

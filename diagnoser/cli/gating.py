@@ -8,7 +8,7 @@ import click
 from diagnoser import programs
 from diagnoser.cli import files
 from diagnoser.cli.measuring import DEFAULT_OUT, diagnose_spec
-from diagnoser.cli.options import check_sandbox, measuring_options
+from diagnoser.cli.options import cache_option, check_sandbox, measuring_options
 
 INCONCLUSIVE = 5
 
@@ -33,6 +33,7 @@ def _outputs(command: click.Command) -> click.Command:
 @click.command()
 @click.argument("spec", type=click.Path(path_type=Path), default="diagnose.yaml")
 @click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, show_default=True, help="Output folder.")
+@cache_option(default=True)
 @measuring_options
 def check(
     spec: Path,
@@ -41,14 +42,18 @@ def check(
     budget: float | None,
     seed: int | None,
     sandbox: str,
-    cache: bool,
     as_json: bool,
+    cache: bool,
     baseline: Path | None,
     junit: Path | None,
     markdown: Path | None,
     strict: bool,
 ) -> None:
-    """Diagnose SPEC, then gate: exit 0 pass, 1 fail, 3 your code raised where a step needed it, 5 inconclusive."""
+    """Diagnose SPEC (diagnose.yaml), then gate.
+
+    Exit codes: 0 pass, 1 the gate failed, 2 the call or the spec is wrong, 3 your code failed in a step that the preset
+    demands, 5 inconclusive with --strict.
+    """
     check_sandbox(sandbox)
     earlier = files.read_diagnosis(baseline) if baseline is not None else None
     files.check_writable(junit, markdown)
@@ -63,7 +68,7 @@ def check(
 def gate(
     diagnosis: Path, baseline: Path | None, junit: Path | None, markdown: Path | None, strict: bool, as_json: bool
 ) -> None:
-    """Gate on a diagnosis that is there already."""
+    """Gate on DIAGNOSIS, a diagnosis.json that is there already. Exit codes as of `check`."""
     earlier = files.read_diagnosis(baseline) if baseline is not None else None
     _gate(files.read_diagnosis(diagnosis), earlier, junit=junit, markdown=markdown, strict=strict, as_json=as_json)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from diagnoser.cli import files
-from diagnoser.cli.options import check_sandbox, load, measuring_options
+from diagnoser.cli.options import cache_option, check_sandbox, load, measuring_options
 
 if TYPE_CHECKING:
     from diagnoser.findings import Diagnosis
@@ -23,6 +23,7 @@ EXAMPLES = ("broken", "healthy")
 @click.command()
 @click.argument("spec", type=click.Path(path_type=Path), default="diagnose.yaml")
 @click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, show_default=True, help="Output folder.")
+@cache_option(default=True)
 @measuring_options
 def run(
     spec: Path,
@@ -31,20 +32,22 @@ def run(
     budget: float | None,
     seed: int | None,
     sandbox: str,
-    cache: bool,
     as_json: bool,
+    cache: bool,
 ) -> None:
-    """Diagnose what SPEC describes; writes evidence.json, diagnosis.json and report.html.
+    """Diagnose what SPEC (diagnose.yaml) describes; writes evidence.json, diagnosis.json and report.html.
 
-    Exit code 0 whenever a diagnosis was made, whatever it found.
+    Exit code 0 whenever a diagnosis was made, whatever it found; 3 when your code gives no model or no first batch.
     """
     check_sandbox(sandbox)
     diagnose_spec(spec, out, preset=preset, budget=budget, seed=seed, cache=cache, as_json=as_json)
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), default="diagnoser-demo", show_default=True)
-@click.option("--cache/--no-cache", default=False, help="Use results of earlier runs of the same trials.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="diagnoser-demo", show_default=True, help="Output folder."
+)
+@cache_option(default=False)
 @click.option("--json", "as_json", is_flag=True, help="Print both diagnoses as a JSON object on stdout.")
 def demo(out: Path, cache: bool, as_json: bool) -> None:
     """Diagnose the bundled example, a small CNN on real digits: first broken, then mended."""
@@ -75,10 +78,9 @@ def plan(
     budget: float | None,
     seed: int | None,
     sandbox: str,
-    cache: bool,
     as_json: bool,
 ) -> None:
-    """Say what would run and what it would cost, by timing a few steps of SPEC's model."""
+    """Say what would run and what it would cost, by timing a few steps of SPEC's (diagnose.yaml's) model."""
     from diagnoser.cli import wording
     from diagnoser.local import estimate
 

@@ -36,8 +36,16 @@ class Duration(click.ParamType[float]):
 def measuring_options(command: F) -> F:
     """Options of every command that measures."""
     options = (
-        click.option("--preset", type=click.Choice(["quick", "standard", "thorough"]), help="How much is done."),
-        click.option("--budget", type=Duration(), help="Wall time for the whole diagnosis: 90s, 5m, 1h."),
+        click.option(
+            "--preset",
+            type=click.Choice(["quick", "standard", "thorough"]),
+            help="How much is done; wins over the spec's.",
+        ),
+        click.option(
+            "--budget",
+            type=Duration(),
+            help="Wall time for the whole diagnosis: 90s, 5m, 1h, or a number of minutes; wins over the spec's.",
+        ),
         click.option("--seed", type=click.IntRange(min=0), help="First seed; others count up from it."),
         click.option(
             "--sandbox",
@@ -46,17 +54,26 @@ def measuring_options(command: F) -> F:
             show_default=True,
             help="Where your code runs. This machine: a plain child process.",
         ),
-        click.option("--cache/--no-cache", default=True, help="Use results of earlier runs of the same trials."),
-        click.option(
-            "--json", "as_json", is_flag=True, help="Print the diagnosis as JSON, and nothing else, on stdout."
-        ),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else, on stdout."),
     )
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def load(path: Path, *, preset: str | None, budget: float | None, seed: int | None) -> "tuple[TrainingSpec, SpecSource]":
+def cache_option(*, default: bool) -> Callable[[F], F]:
+    """The option of the commands that keep results; it says what it does and where."""
+    return click.option(
+        "--cache/--no-cache",
+        default=default,
+        show_default=True,
+        help="Use results of earlier runs of the same trials (kept in DIAGNOSER_CACHE, else in your cache folder).",
+    )
+
+
+def load(
+    path: Path, *, preset: str | None, budget: float | None, seed: int | None
+) -> "tuple[TrainingSpec, SpecSource]":
     """Read a spec and let the command line's options win over it."""
     from diagnoser.spec.patching import apply_changes
     from diagnoser.spec.reading import read_spec

@@ -27,7 +27,7 @@ def init(folder: Path, force: bool) -> None:
 @click.command()
 @click.argument("spec", type=click.Path(path_type=Path), default="diagnose.yaml")
 def validate(spec: Path) -> None:
-    """Check SPEC without running anything: exit 0 when it can be read, 2 with every problem listed."""
+    """Check SPEC (diagnose.yaml) without running anything: exit 0 when it can be read, 2 with every problem listed."""
     from diagnoser.spec.reading import read_spec
 
     parsed, _ = read_spec(spec)

@@ -13,7 +13,9 @@ from diagnoser.evidence.preflight import Assumption, Assumptions
 from diagnoser.spec.fields import Task
 from diagnoser.spec.names import METRIC_HIGHER_IS_BETTER
 from diagnoser.training.batches import Batch, described, length, tensors
-from diagnoser.training.failures import USER_STOPS, is_out_of_memory, user_code_error
+from diagnoser.training.building import user_metric
+from diagnoser.training.failures import USER_STOPS, user_code_error
+from diagnoser.training.first_loss import tried
 from diagnoser.training.layout import own_loss
 from diagnoser.training.loss_family import observed_family
 from diagnoser.training.losses import Family, Loss, from_object, inferred_loss, make_loss
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from diagnoser.training.workload import Workload
 
 _ROWS_FOR_TASK = 1_000  # whose targets are looked at: enough to see both of two classes, quick to read
-_MEAN_TOLERANCE = 0.2  # a loss of the doubled batch / of the batch: 1 for a mean, 2 for a sum
 _PROBABILITY_FAMILIES = frozenset({"bce", "mse", "l1", "huber"})
 
 
@@ -59,7 +60,7 @@ def settle(workload: "Workload", model: nn.Module, *, first: Batch | None = None
     workload = _with_loss(workload, batch, answer=answer, output=output, assumed=assumed)
     workload = _with_metric(workload, reading, output, assumed)
     workload = replace(workload, assumed=(*assumed, *_defaults(workload)))
-    return _tried(workload, model, batch, output)
+    return tried(workload, model, batch, output)
 
 
 def assumptions(workload: "Workload") -> Assumptions:
@@ -76,7 +77,7 @@ def assumptions(workload: "Workload") -> Assumptions:
     return Assumptions(
         task=workload.task,
         classes=workload.classes,
-        loss=loss_words(workload),
+        loss=workload.loss_words,
         loss_family=workload.loss_family,
         metric=workload.metric_name,
         higher_is_better=workload.higher_is_better,
@@ -89,13 +90,6 @@ def assumptions(workload: "Workload") -> Assumptions:
         effective_lr=effective_lr(optimizer) if optimizer is not None else workload.spec.optimizer.lr,
         assumed=workload.assumed,
     )
-
-
-def loss_words(workload: "Workload") -> str:
-    """Name the loss in words."""
-    if workload.step is not None:
-        return f"step {workload.spec.step or getattr(workload.step, '__name__', 'given')}"
-    return workload.loss_function.words if workload.loss_function is not None else "the model's own loss"
 
 
 def _step(workload: "Workload") -> Any:
@@ -197,8 +191,6 @@ def _probabilities(output: Tensor, workload: "Workload") -> bool:
 def _with_metric(
     workload: "Workload", reading: Reading, output: Tensor | None, assumed: list[Assumption]
 ) -> "Workload":
-    from diagnoser.training.workload import user_metric
-
     spec = workload.spec
     threshold = 0.5 if workload.loss_family in _PROBABILITY_FAMILIES else 0.0
     if workload.loss_family == "other" and output is not None and bool(((output >= 0) & (output <= 1)).all()):
@@ -247,80 +239,3 @@ def _defaults(workload: "Workload") -> list[Assumption]:
     if spec.device == "auto":
         found.append(Assumption(key="device", value=str(workload.device), because="what this machine has"))
     return found
-
-
-def _tried(workload: "Workload", model: nn.Module, batch: Batch, output: Tensor | None) -> "Workload":
-    """Compute the first loss; tell a loss that cannot work from one that dislikes these values."""
-    problem = None if workload.device.type == "cpu" else _label_problem(workload)
-    if problem is not None:
-        return replace(workload, loss_problem=problem)
-    with eval_mode(model), torch.no_grad(), forked(0), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            once = workload.loss(model, batch)
-            twice = _twice(workload, model, batch, once)
-            return replace(workload, loss_is_mean=twice)
-        except USER_STOPS as error:
-            if is_out_of_memory(error):
-                return workload
-            if not _only_values(workload, model, batch, output):
-                where = f"loss: {loss_words(workload)} failed on the first batch"
-                shapes = f" (the model's output is {described(output)})" if output is not None else ""
-                raise user_code_error(where + shapes, error) from error
-            return replace(workload, loss_problem=f"{type(error).__name__}: {error}")
-
-
-def _twice(workload: "Workload", model: nn.Module, batch: Batch, once: Tensor) -> bool:
-    """Tell whether the loss is a mean over rows: half the batch has about the same loss."""
-    rows = length(batch)
-    if rows < 2 or not bool(torch.isfinite(once)) or float(once) == 0 or not workload.train.in_memory:
-        return True
-    doubled = workload.to_device(workload.train.take(torch.arange(rows).repeat(2) % workload.train.rows))
-    single = workload.to_device(workload.train.take(torch.arange(rows) % workload.train.rows))
-    try:
-        with forked(0):
-            one = float(workload.loss(model, single))
-        with forked(0):
-            two = float(workload.loss(model, doubled))
-    except USER_STOPS:
-        return True
-    return not abs(two / one - 2) < _MEAN_TOLERANCE if one else True
-
-
-def _only_values(workload: "Workload", model: nn.Module, batch: Batch, output: Tensor | None) -> bool:
-    """Tell whether the loss works once targets are 0 and outputs lie in (0, 1): then it was a value, not a shape."""
-    layout = workload.layout
-    if layout is None:
-        return False
-    target = layout.target(batch)
-    if target is None or layout.target_at is None:
-        return False
-    milder = layout.with_target(batch, torch.zeros_like(target))
-    try:
-        if workload.step is not None:
-            workload.loss(model, milder)
-        else:
-            assert workload.loss_function is not None
-            if output is None:
-                return False
-            workload.loss_function.of(torch.full_like(output, 0.5), layout.target_object(milder))
-    except USER_STOPS:
-        return False
-    return True
-
-
-def _label_problem(workload: "Workload") -> str | None:
-    """Look for labels that would stop a CUDA device for good: on the host, before any loss is computed."""
-    if workload.layout is None or workload.task not in {Task.CLASSIFICATION, Task.LANGUAGE_MODEL}:
-        return None
-    target = (
-        workload.layout.target(workload.train.take(torch.arange(workload.train.rows)))
-        if workload.train.in_memory
-        else None
-    )
-    if target is None or target.is_floating_point() or workload.classes is None:
-        return None
-    bad = (target >= workload.classes) | ((target < 0) & (target != workload.metric_function.ignored))
-    if not bool(bad.any()):
-        return None
-    return f"IndexError: label {int(target[bad][0])} is out of range for {workload.classes} outputs"

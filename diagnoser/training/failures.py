@@ -4,6 +4,7 @@ import traceback
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 
 from diagnoser.errors import UserCodeError
 from diagnoser.training.unsupported import Unsupported
@@ -13,6 +14,8 @@ _OURS = Path(__file__).resolve().parents[1]
 _TORCH = Path(torch.__file__).resolve().parent
 _DEMO = _OURS / "demo"  # a user's project that we ship
 _LONGEST_MESSAGE = 2_000  # characters; a message that prints a tensor would fill the report
+
+_WHERE_THE_USERS_OBJECTS_ARE_TAKEN_APART = frozenset({"batches.py", "data.py", "layout.py", "reading.py"})
 
 USER_STOPS = (Exception, SystemExit)
 """What user code may raise on purpose or not: sys.exit in a script is common; KeyboardInterrupt is the person's."""
@@ -27,13 +30,21 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_ours(error: BaseException) -> bool:
-    """Tell whether our own code failed: the innermost line is ours, and not a call whose arguments did not fit."""
+    """Tell whether our own code failed, judged by the innermost line and the kind of error.
+
+    A shape that does not fit is raised by torch in whatever line calls it, often one of ours: that is the user's.
+    """
     if isinstance(error, Unsupported | UserCodeError | SystemExit) or is_out_of_memory(error):
         return False
     frames = traceback.extract_tb(error.__traceback__)
     if not frames or not _is_in(frames[-1].filename, _OURS):
         return False
-    return not (isinstance(error, TypeError) and "argument" in str(error))
+    if isinstance(error, AssertionError | NameError | AttributeError | ImportError | ValidationError):
+        return True
+    if Path(frames[-1].filename).name in _WHERE_THE_USERS_OBJECTS_ARE_TAKEN_APART:
+        return False
+    fits_not = isinstance(error, TypeError) and "argument" in str(error)
+    return not (fits_not or isinstance(error, RuntimeError | ValueError))
 
 
 def user_error(error: BaseException) -> UserError:

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from diagnoser.errors import UserCodeError
 from diagnoser.spec.fields import TrainingSpec
+from diagnoser.training.advice import TARGET_KEYS, advice, real
 from diagnoser.training.batches import Batch, Path, described, get, leaves, map_tensors, put, tensors, to_device
 from diagnoser.training.failures import USER_STOPS, is_out_of_memory, user_code_error, users_traceback
 from diagnoser.training.randomness import forked
 
-TARGET_KEYS = ("labels", "label", "target", "targets", "y")
 _INPUT_KEYS = ("x", "input", "inputs", "features", "image", "images", "pixel_values", "input_ids", "data")
 _OUTPUT_KEYS = ("logits", "output", "outputs", "prediction", "predictions", "out")
 
@@ -127,18 +127,18 @@ def infer_layout(spec: TrainingSpec, model: nn.Module, batch: Batch) -> Layout:
         if candidate.own_loss and own_loss(answer) is None:
             candidate = replace(candidate, own_loss=False)
         if main_tensor(answer) is None and spec.step is None:
-            raise UserCodeError(f"model: forward returned no tensor, but {described(answer)}. {_advice(batch)}")
+            raise UserCodeError(f"model: forward returned no tensor, but {described(answer)}. {advice(batch)}")
         return _settled(candidate, answer, batch, spec)
     if spec.step is not None and candidates:
         return replace(candidates[0], callable=False)
     if first_error is None:
-        raise UserCodeError(f"The batch holds no tensor that could be the model's input. {_advice(batch)}")
+        raise UserCodeError(f"The batch holds no tensor that could be the model's input. {advice(batch)}")
     if candidates and _fits(candidates[0], model):
         raise user_code_error(
-            f"The model failed on the first batch, read as {candidates[0].describe}.\n{_real(batch)}", first_error
+            f"The model failed on the first batch, read as {candidates[0].describe}.\n{real(batch)}", first_error
         )
     raise UserCodeError(
-        f"The model could not be called with the batch ({type(first_error).__name__}: {first_error}). {_advice(batch)}",
+        f"The model could not be called with the batch ({type(first_error).__name__}: {first_error}). {advice(batch)}",
         remote_traceback=users_traceback(first_error),
     )
 
@@ -151,7 +151,7 @@ def _settled(layout: Layout, answer: Any, batch: Batch, spec: TrainingSpec) -> L
     if output is not None and output.shape == given.shape and given.is_floating_point():
         return replace(layout, target_is_input=True, describe=f"{layout.describe}, compared with itself")
     raise UserCodeError(
-        f"The batch has no target, and the model's output has another shape than its input. {_advice(batch)}"
+        f"The batch has no target, and the model's output has another shape than its input. {advice(batch)}"
     )
 
 
@@ -285,30 +285,3 @@ def _fits(layout: Layout, model: nn.Module) -> bool:
 
 def _named(names: tuple[str, ...]) -> str:
     return ", ".join(repr(name) for name in names)
-
-
-def _real(batch: Batch) -> str:
-    return f"The first batch is: {described(batch)}"
-
-
-def _advice(batch: Batch) -> str:
-    """Show the real structure and a `step` that takes it apart, ready to be pasted."""
-    if isinstance(batch, Mapping):
-        keys = list(batch)
-        target = next((key for key in TARGET_KEYS if key in batch), keys[-1] if keys else "target")
-        given = ", ".join(f"batch[{key!r}]" for key in keys if key != target) or "batch"
-        lines = [
-            f"    output = model({given})",
-            f"    return torch.nn.functional.cross_entropy(output, batch[{target!r}])",
-        ]
-    elif isinstance(batch, list | tuple) and len(batch) > 1:
-        names = [f"part{i}" for i in range(len(batch) - 1)]
-        lines = [
-            f"    {', '.join(names)}, target = batch",
-            f"    output = model({', '.join(names)})",
-            "    return torch.nn.functional.cross_entropy(output, target)",
-        ]
-    else:
-        lines = ["    output = model(batch)", "    return output.square().mean()  # your loss"]
-    code = "\n".join(["def training_step(model, batch):", *lines])
-    return f"{_real(batch)}\nSay how it is used with `step: yourmodule:training_step` in the spec:\n\n{code}\n"

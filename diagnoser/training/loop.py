@@ -36,11 +36,12 @@ def run_trial(workload: Workload, trial: Trial, *, report: Callable[[int], None]
 
 
 def _watched(prepared: Prepared, watch: Watch, *, users: bool) -> TrialResult:
-    measured: dict[str, Any] = {"weight_norm_start": weight_norm(prepared.model)}
+    measured: dict[str, Any] = {}
     stopped_by: StoppedBy = "length"
     try:
         if prepared.workload.loss_problem is not None and prepared.workload.device.type == "cuda":
             raise IndexError(prepared.workload.loss_problem)  # on the device it would take the process with it
+        measured["weight_norm_start"] = weight_norm(prepared.model)
         measured["initial_outputs_std"] = watch.measure_start()
         watch.started, watch.aside = time.perf_counter(), 0.0
         if prepared.updates > 0:

@@ -12,7 +12,7 @@ from diagnoser.training.batches import Batch
 from diagnoser.training.data import Split
 from diagnoser.training.preparation import Prepared
 from diagnoser.training.resolve import parameters_of
-from diagnoser.training.watching import Stop, Watch, as_numbers
+from diagnoser.training.watching import Stop, Watch
 from diagnoser.training.workload import Workload
 
 
@@ -104,7 +104,7 @@ def watched(optimizer: Any, watch: Watch) -> Iterator[None]:
     def noted(self: Tensor, *args: Any, **kwargs: Any) -> None:
         if self.numel() == 1:
             watch.batch_loss(self)
-        backward(self, *args, **kwargs)
+        backward(self, *args, **kwargs)  # type: ignore[no-untyped-call]  # torch has no types for it
 
     def stepped(*_: Any) -> None:
         watch.after_update()
@@ -120,3 +120,14 @@ def watched(optimizer: Any, watch: Watch) -> Iterator[None]:
         Tensor.backward = backward  # type: ignore[method-assign]
         if handle is not None:
             handle.remove()
+
+
+def as_numbers(value: Any) -> dict[str, float]:
+    """Read what the user's `evaluate` returned."""
+    items = value.items() if isinstance(value, dict) else [("value", value)]
+    found: dict[str, float] = {}
+    for key, item in items:
+        number = item.item() if isinstance(item, Tensor) and item.numel() == 1 else item
+        if isinstance(number, int | float) or hasattr(number, "__float__"):
+            found[str(key)] = float(number)
+    return found

@@ -1,31 +1,27 @@
 """What happens between two updates: losses are noted, the model is looked at, and a run that is over is stopped."""
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from diagnoser.training import evaluation
+from diagnoser.training import evaluation, stopping
 from diagnoser.training.data import Split
 from diagnoser.training.evaluation import Scores
 from diagnoser.training.instruments import Instruments
 from diagnoser.training.modes import batch_statistics
 from diagnoser.training.preparation import Prepared
-from diagnoser.trials import Evaluation
+from diagnoser.trials import Evaluation, Rows
 
 StoppedBy = Literal["length", "memorised", "stalled", "diverged", "early_stopping", "time", "error"]
 
 LOOK_EVERY = 10  # updates between two looks at the losses; on a device, where a look waits for it, 50
 _LOOK_EVERY_ON_DEVICE = 50
-DIVERGED = 10.0  # times the loss at the start: a run that comes back from 3x is not rare, one from 10x was not seen
-_SMOOTHED_OVER = 20  # batches
-_STALL_WINDOW = 100  # updates, of which the first and last half are compared (CATALOGUE, "small set")
-_STALL_FALL = 0.01
-_STALL_LOOKS = 3  # in a row
 _CHECK_SHARE = 0.1  # of the work of training, for looks at the small set: a forward pass is a third of an update
 _REPORT_EVERY = 0.5  # seconds
 _MOST_POINTS = 2_000  # of a recorded loss curve
@@ -54,7 +50,7 @@ class Watch:
         self.losses: list[float] = []
         self.norms: list[Tensor] = []
         self.evaluations: list[Evaluation] = []
-        self.instruments: Instruments | None = Instruments(prepared) if self.trial.instruments else None
+        self.instruments: Instruments | None = None
         self.initial_loss: float | None = None
         self.small_scores: Scores | None = None
         self.small_initial = math.nan
@@ -72,10 +68,6 @@ class Watch:
         passes = prepared.train.rows / (3 * prepared.train.batch_size)
         self._next_small = self._small_every = max(LOOK_EVERY, math.ceil(passes / _CHECK_SHARE))
         self._marks = self._evaluation_marks()
-        self._train_rows = self._subset(
-            prepared.train, min(evaluation.LARGEST_TRAIN_SUBSET, self.workload.validation.rows)
-        )
-        self._validation_rows = self._subset(self.workload.validation, evaluation.LARGEST_VALIDATION)
         self._next = self._next_event()
 
     # -- before the run -----------------------------------------------------------------------------------------------
@@ -90,6 +82,8 @@ class Watch:
             )  # fmt: skip
             self.initial_loss = scores.loss
             spread = evaluation.outputs_std(self.workload, self.prepared.model, self.prepared.train, rows=rows)
+            if self.trial.instruments:
+                self.instruments = Instruments(self.prepared)
             if self.prepared.small is not None:
                 self.small_initial = self._look_at_small_set().loss
         return spread
@@ -118,23 +112,23 @@ class Watch:
     def after_epoch(self) -> None:
         """Follow one epoch: schedules by epoch, early stopping. Raises Stop."""
         prepared = self.prepared
-        stopping = prepared.spec.early_stopping if self.trial.scheduled else None
+        early = prepared.spec.early_stopping if self.trial.scheduled else None
         by_loss = prepared.schedule is not None and prepared.schedule.by_loss
-        scores = self._validate() if stopping is not None or by_loss else None
+        scores = self._validate() if early is not None or by_loss else None
         if prepared.schedule is not None:
             prepared.schedule.after_epoch(scores.loss if scores is not None else None)
-        if stopping is None or scores is None:
+        if early is None or scores is None:
             return
         value = self._value(scores)
         if math.isnan(self._best_value) or value > self._best_value:
             self._best_value, self._epochs_without_gain = value, 0
-            if stopping.restore_best:
+            if early.restore_best:
                 with self.evaluated_weights():
                     state = {key: tensor.detach().clone() for key, tensor in prepared.model.state_dict().items()}
                 self.best = (value, state)
             return
         self._epochs_without_gain += 1
-        if self._epochs_without_gain >= stopping.patience:
+        if self._epochs_without_gain >= early.patience:
             raise Stop("early_stopping")
 
     def flush(self) -> None:
@@ -189,7 +183,8 @@ class Watch:
 
     def _events(self) -> None:
         self.flush()
-        self._stop_if_diverged()
+        if stopping.diverged(self.losses, initial=self.initial_loss):
+            raise Stop("diverged")
         if self.report is not None and time.perf_counter() - self._reported > _REPORT_EVERY:
             self._reported = time.perf_counter()
             self.report(self.updates)
@@ -199,7 +194,7 @@ class Watch:
                 self._evaluate()
         if self.trial.stop_when_memorised and self.prepared.small is not None and self.updates >= self._next_small:
             self._stop_if_memorised()
-        if self.trial.stop_when_stalled and self.updates % (_STALL_WINDOW // 2) == 0:
+        if self.trial.stop_when_stalled and self.updates % (stopping.STALL_LOOK_EVERY) == 0:
             self._stop_if_stalled()
         if self.stops_at_length and self.updates >= self.prepared.updates:
             raise Stop("length")
@@ -212,7 +207,7 @@ class Watch:
         if self.trial.stop_when_memorised:
             marks.append(max(self._next_small, self.updates + 1))
         if self.trial.stop_when_stalled:
-            half = _STALL_WINDOW // 2
+            half = stopping.STALL_LOOK_EVERY
             marks.append((self.updates // half + 1) * half)
         return min(marks)
 
@@ -220,13 +215,6 @@ class Watch:
         wanted, total = self.trial.evaluations, self.prepared.updates
         marks = {round(total * (i + 1) / wanted) for i in range(wanted - 1)}
         return sorted(mark for mark in marks if 0 < mark < total)
-
-    def _stop_if_diverged(self) -> None:
-        if len(self.losses) < _SMOOTHED_OVER:
-            return
-        start = max(abs(self.initial_loss or 0.0), abs(sum(self.losses[:_SMOOTHED_OVER]) / _SMOOTHED_OVER))
-        if sum(self.losses[-_SMOOTHED_OVER:]) / _SMOOTHED_OVER > DIVERGED * start:
-            raise Stop("diverged")
 
     def _stop_if_memorised(self) -> None:
         with self._not_training():
@@ -238,20 +226,10 @@ class Watch:
             raise Stop("memorised")
 
     def _stop_if_stalled(self) -> None:
-        """Compare the mean loss of the last half window with that of the half window before it began.
-
-        The fall is relative to what was left a window ago, not to the initial loss: a run that still halves a small
-        loss is not stalled.
-        """
-        batches = self.prepared.spec.accumulate_batches
-        half = _STALL_WINDOW // 2 * batches
-        if len(self.losses) < 3 * half:
-            return
-        now, then = sum(self.losses[-half:]) / half, sum(self.losses[-3 * half : -2 * half]) / half
         floor = self.prepared.small.floor if self.prepared.small is not None else None
-        left = abs(then - (floor or 0.0))
-        self._stalled_looks = self._stalled_looks + 1 if then - now < _STALL_FALL * left else 0
-        if self._stalled_looks >= _STALL_LOOKS:
+        stands = stopping.stands_still(self.losses, batches=self.prepared.spec.accumulate_batches, floor=floor or 0.0)
+        self._stalled_looks = self._stalled_looks + 1 if stands else 0
+        if self._stalled_looks >= stopping.STALL_LOOKS:
             raise Stop("stalled")
 
     def _look_at_small_set(self) -> Scores:
@@ -264,8 +242,8 @@ class Watch:
 
     def _value(self, scores: Scores) -> float:
         """Return what early stopping watches, so that more is better."""
-        stopping = self.prepared.spec.early_stopping
-        if stopping is not None and stopping.metric is not None and "loss" in stopping.metric:
+        early = self.prepared.spec.early_stopping
+        if early is not None and early.metric is not None and "loss" in early.metric:
             return -scores.loss
         return scores.metric if self.workload.higher_is_better else -scores.metric
 
@@ -292,24 +270,25 @@ class Watch:
         self.evaluations.append(evaluated)
 
     def _train_split(self) -> Split:
-        """Return the training rows without augmentation, where there are as many of them."""
-        if (
-            self.trial.rows.per_class is None
-            and self.trial.rows.share == 1
-            and self.trial.rows == type(self.trial.rows)()
-        ):
-            plain = self.workload.plain_train() if not self.trial.transforms else self.prepared.train
-            return plain if plain.rows == self.prepared.train.rows else self.prepared.train
-        return self.prepared.train
+        """Return the training rows, without augmentation where all of them are trained on as they were given."""
+        if self.trial.rows != Rows() or self.trial.transforms:
+            return self.prepared.train
+        plain = self.workload.plain_train()
+        return plain if plain.rows == self.prepared.train.rows else self.prepared.train
 
     def _scores(self, split: Split, rows: Tensor) -> Scores:
         return evaluation.evaluate(
             self.workload, self.prepared.model, split, rows=rows, autocast=self.prepared.autocast
         )
 
-    @staticmethod
-    def _subset(split: Split, most: int) -> Tensor:
-        return evaluation.check_rows(split, most)
+    @functools.cached_property
+    def _train_rows(self) -> Tensor:
+        most = min(evaluation.LARGEST_TRAIN_SUBSET, self.workload.validation.rows)
+        return evaluation.check_rows(self.prepared.train, most)
+
+    @functools.cached_property
+    def _validation_rows(self) -> Tensor:
+        return evaluation.check_rows(self.workload.validation, evaluation.LARGEST_VALIDATION)
 
     @contextmanager
     def _not_training(self) -> Iterator[None]:
@@ -318,14 +297,3 @@ class Watch:
             yield
         finally:
             self.aside += time.perf_counter() - before
-
-
-def as_numbers(value: Any) -> dict[str, float]:
-    """Read what the user's `evaluate` returned."""
-    items = value.items() if isinstance(value, dict) else [("value", value)]
-    found: dict[str, float] = {}
-    for key, item in items:
-        number = item.item() if isinstance(item, Tensor) and item.numel() == 1 else item
-        if isinstance(number, int | float) or hasattr(number, "__float__"):
-            found[str(key)] = float(number)
-    return found

@@ -1,7 +1,5 @@
 """What is there to train: the spec turned into live objects, built afresh for every trial."""
 
-import copy
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.optim import Optimizer
 
 from diagnoser.errors import UserCodeError
@@ -17,6 +14,7 @@ from diagnoser.evidence.preflight import Assumption, Assumptions
 from diagnoser.spec.fields import Task, TrainingSpec
 from diagnoser.training import assuming, batches
 from diagnoser.training.batches import Batch
+from diagnoser.training.building import Answers, build_model
 from diagnoser.training.data import Split
 from diagnoser.training.failures import USER_STOPS, user_code_error
 from diagnoser.training.layout import Layout, infer_layout, own_loss
@@ -24,9 +22,9 @@ from diagnoser.training.live import LiveObjects
 from diagnoser.training.losses import Family, Loss, scalar
 from diagnoser.training.metrics import Metric
 from diagnoser.training.optimisers import Schedule, build_optimizer, build_schedule
-from diagnoser.training.randomness import forked, restored, seed_everything
+from diagnoser.training.randomness import forked, restored
 from diagnoser.training.reading import Splits, build_splits, fingerprint
-from diagnoser.training.resolve import bound, import_attribute, imported_files
+from diagnoser.training.resolve import import_attribute, imported_files
 
 DEFAULT_EPOCHS = 10  # DESIGN 5
 # Rows of one forward pass without gradients: as many as a check batch has, fewer when a row is large.
@@ -153,6 +151,13 @@ class Workload:
         return self.metric_function.higher_is_better
 
     @property
+    def loss_words(self) -> str:
+        """The loss, named."""
+        if self.step is not None:
+            return f"step {self.spec.step or getattr(self.step, '__name__', 'given')}"
+        return self.loss_function.words if self.loss_function is not None else "the model's own loss"
+
+    @property
     def has_user_step(self) -> bool:
         """Whether the loss is computed by a step of the user's."""
         return self.step is not None
@@ -224,51 +229,6 @@ class Workload:
         return assuming.assumptions(self)
 
 
-class Answers(nn.Module):
-    """Answers with a given tensor, whatever it is asked: makes a step of the user's a function of the output."""
-
-    def __init__(self, answer: Tensor) -> None:
-        super().__init__()
-        self.answer = answer
-
-    def forward(self, *_: Any, **__: Any) -> Tensor:
-        """Return the answer."""
-        return self.answer
-
-
-def build_model(
-    spec: TrainingSpec,
-    *,
-    folder: Path,
-    objects: LiveObjects,
-    seed: int,
-    device: torch.device,
-    layout: Layout | None,
-    batch: Callable[[], Batch],
-) -> nn.Module:
-    """Call the user's factory under a seed. Raises UserCodeError when it fails or returns no module."""
-    factory = objects.model_fn if objects.model_fn is not None else import_attribute(spec.model.factory, folder=folder)
-    seed_everything(seed)
-    try:
-        made = copy.deepcopy(factory) if isinstance(factory, nn.Module) else factory(**spec.model.args)
-    except USER_STOPS as error:
-        raise user_code_error(f"model: {spec.model.factory} failed", error) from error
-    if not isinstance(made, nn.Module):
-        raise UserCodeError(
-            f"model: {spec.model.factory} must return a torch.nn.Module; it returned {type(made).__name__}"
-        )
-    if layout is not None and layout.callable and _is_lazy(made):
-        with torch.no_grad(), forked(0), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch says that lazy modules are new
-            layout.call(made, batch())
-    return made.to(device)
-
-
-def _is_lazy(model: nn.Module) -> bool:
-    found = (*model.parameters(), *model.buffers())
-    return any(isinstance(tensor, UninitializedParameter | UninitializedBuffer) for tensor in found)
-
-
 def load(spec: TrainingSpec, *, folder: Path, objects: LiveObjects | None = None) -> Workload:
     """Import the user's code, read the data and try one batch.
 
@@ -322,20 +282,3 @@ def _device(name: str) -> torch.device:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UserCodeError(f"device: the spec asks for {name}, and torch sees no CUDA device here")
     return torch.device(name)
-
-
-def user_metric(
-    spec: TrainingSpec, *, folder: Path, objects: LiveObjects
-) -> tuple[str, Callable[..., Any], bool] | None:
-    """Return the user's own metric: its name, the function, and whether more is better."""
-    if objects.metric is not None:
-        higher = spec.metric.higher_is_better if spec.metric is not None else True
-        return getattr(objects.metric, "__name__", "metric"), objects.metric, higher
-    if spec.metric is None or spec.metric.factory is None:
-        return None
-    found = import_attribute(spec.metric.factory, folder=folder)
-    try:
-        function = bound(found, spec.metric.args)
-    except USER_STOPS as error:
-        raise user_code_error(f"metric: {spec.metric.factory} could not be built", error) from error
-    return spec.metric.factory.rpartition(":")[2], function, spec.metric.higher_is_better

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-PROJECT = '''
+PROJECT = """
 import os
 import sys
 import time
@@ -83,7 +83,7 @@ def data(kind="none", rows=320):
     if kind == "all NaN":
         x[:] = float("nan")
     return (x[:cut], y[:cut]), (x[cut:], y[cut:])
-'''
+"""
 
 
 def write(folder: Path, *, model: dict[str, object] | None = None, data: dict[str, object] | None = None) -> Path:

@@ -2,10 +2,17 @@
 
 import math
 import re
+from typing import Any
 
 import pytest
 
 from reports.charts import Chart, Line, Series, draw
+
+
+def _path(figure: str) -> str:
+    found = re.search(r' d="([^"]*)"', figure)
+    assert found is not None
+    return found[1]
 
 
 def _chart(y, **overrides):
@@ -16,11 +23,12 @@ def _chart(y, **overrides):
         "y_label": "loss",
         "series": (Series(label="training", x=range(len(y)), y=y),),
     }
-    return Chart(**(plain | overrides))
+    values: dict[str, Any] = plain | overrides
+    return Chart(**values)
 
 
 def test_a_gap_in_the_data_is_a_gap_in_the_line():
-    path = re.search(r' d="([^"]*)"', draw(_chart((1.0, 2.0, None, math.nan, 1.0, 2.0))))[1]
+    path = _path(draw(_chart((1.0, 2.0, None, math.nan, 1.0, 2.0))))
     assert path.count("M") == 2
 
 
@@ -40,7 +48,7 @@ def test_degenerate_ranges_are_drawn_with_finite_coordinates(y, log):
 
 
 def test_long_lines_are_thinned_and_keep_their_end():
-    path = re.search(r' d="([^"]*)"', draw(_chart(tuple(float(n) for n in range(10_000)))))[1]
+    path = _path(draw(_chart(tuple(float(n) for n in range(10_000)))))
     assert len(re.findall("[ML]", path)) <= 402
 
 

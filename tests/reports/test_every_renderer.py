@@ -48,7 +48,7 @@ def _finding(number=1, **overrides):
         "fingerprint": f"sha256:{number}",
         "docs": "rules/learning-rate-too-high",
     }
-    return Finding(**(plain | overrides))
+    return Finding.model_validate(plain | overrides)
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +118,9 @@ def test_the_page_runs_no_script_and_asks_for_nothing(sick):
 
 def test_the_diagnosis_can_be_taken_out_of_the_page_again(sick):
     page = html.render(sick)
-    embedded = re.search(r'<script type="application/json" id="diagnosis">(.*?)</script>', page, re.DOTALL)[1]
-    assert json.loads(embedded) == json.loads(sick.model_dump_json())
+    embedded = re.search(r'<script type="application/json" id="diagnosis">(.*?)</script>', page, re.DOTALL)
+    assert embedded is not None
+    assert json.loads(embedded[1]) == json.loads(sick.model_dump_json())
 
 
 def test_a_healthy_page_says_so_in_its_title_and_shows_a_chart_for_each_step(healthy):
@@ -158,15 +159,21 @@ def test_a_hundred_findings_stay_under_the_hard_limits(healthy):
     assert len(markdown.render(many).encode()) < 65_536
 
 
+def _suite(diagnosis) -> ET.Element:
+    suite = ET.fromstring(junit.render(diagnosis)).find("testsuite")
+    assert suite is not None
+    return suite
+
+
 def test_junit_is_xml_with_one_case_per_rule(sick):
-    suite = ET.fromstring(junit.render(sick)).find("testsuite")
+    suite = _suite(sick)
     cases = {case.get("name"): case for case in suite}
-    assert len(cases) == int(suite.get("tests"))
+    assert len(cases) == int(suite.attrib["tests"])
     assert cases["learning-rate-too-high"].find("failure") is not None
-    assert int(suite.get("failures")) == 2
+    assert int(suite.attrib["failures"]) == 2
 
 
 def test_unjudged_rules_are_skipped_and_never_passed(healthy):
-    suite = ET.fromstring(junit.render(healthy)).find("testsuite")
+    suite = _suite(healthy)
     skipped = {case.get("name") for case in suite if case.find("skipped") is not None}
     assert {rule.rule for rule in healthy.unjudged} <= skipped

@@ -78,6 +78,7 @@ def check(assumptions: Assumptions, model: ModelProfile, loss: LossProfile | Non
         message=message,
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition, also for inputs x 100
+        by_definition=True,
         observed=observed,
         expected=expected,
         evidence=evidence,

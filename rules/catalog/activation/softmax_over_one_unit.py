@@ -50,6 +50,7 @@ def check(assumptions: Assumptions, model: ModelProfile, loss: LossProfile | Non
         "the answer is always 1 and every gradient exactly 0.",
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition
+        by_definition=True,
         observed=observed,
         expected="a softmax over two or more outputs, or none",
         evidence=("/steps/preflight/model/value/output/constant_one", "/steps/preflight/model/value/output/shape"),

@@ -29,6 +29,7 @@ def check(assumptions: Assumptions, model: ModelProfile) -> Iterator[Finding | P
         "so training and validation figures are far too good.",
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition
+        by_definition=True,
         observed="a later token changes earlier outputs",
         expected=expected,
         evidence=("/steps/preflight/model/value/future_visible",),

@@ -43,6 +43,7 @@ def check(model: ModelProfile, overfit: Overfit | None) -> Iterator[Finding | Pa
         + (" With all inputs set to zero the small set is learned just as badly." if control else ""),
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition
+        by_definition=True,
         observed="no output changes when the inputs are exchanged between rows",
         expected="each row's output follows its own input",
         evidence=(

@@ -36,6 +36,7 @@ def check(model: ModelProfile) -> Iterator[Finding | Passed]:
         "moved to a device or saved.",
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition
+        by_definition=True,
         observed=f"{len(hidden)} unregistered: {names}",
         expected=expected,
         evidence=("/steps/preflight/model/value/unregistered",),

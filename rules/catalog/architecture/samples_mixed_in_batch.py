@@ -25,6 +25,7 @@ def check(model: ModelProfile) -> Iterator[Finding | Passed]:
         message="In eval mode, changing one row of a batch changes the outputs of other rows.",
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition
+        by_definition=True,
         observed="other rows' outputs change",
         expected=expected,
         evidence=("/steps/preflight/model/value/samples_mixed",),

@@ -28,6 +28,7 @@ def check(assumptions: Assumptions, model: ModelProfile) -> Iterator[Finding | P
         + (": the next token cannot follow from their order." if language else "."),
         severity=Severity.WARNING if language else Severity.INFO,
         confidence=Confidence.HIGH,  # by definition; that it hurts is sure for language only
+        by_definition=True,
         observed="the order of earlier tokens makes no difference",
         expected=expected,
         evidence=("/steps/preflight/model/value/order_ignored",),

@@ -32,6 +32,7 @@ def check(model: ModelProfile) -> Iterator[Finding | Passed]:
         f"That is {share:.0%} of the trainable parameters.",
         severity=Severity.WARNING if share > MUCH else Severity.INFO,
         confidence=Confidence.HIGH,  # by definition
+        by_definition=True,
         observed=observed,
         expected=expected,
         evidence=("/steps/preflight/model/value/unused", "/steps/preflight/model/value/unused_share"),

@@ -43,6 +43,7 @@ def check(spec: TrainingSpec, system: SystemProfile, curves: Curves | None) -> I
         + (f" {largest} rows fit." if largest is not None else ""),
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition
+        by_definition=True,
         observed=f"{largest} rows fit" if largest is not None else "out of memory",
         expected=expected,
         evidence=("/steps/preflight/system/value/largest_batch", "/steps/preflight/system/value/memory_available_mb"),

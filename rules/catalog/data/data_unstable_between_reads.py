@@ -27,6 +27,7 @@ def check(data: DataProfile, assumptions: Assumptions) -> Iterator[Finding | Pas
             "something changes them in place, a little more each epoch.",
             severity=Severity.WARNING,
             confidence=Confidence.HIGH,  # by definition
+            by_definition=True,
             observed="training rows differ between reads with the random state restored",
             expected=expected,
             evidence=("/steps/preflight/data/value/training_changes",),
@@ -44,6 +45,7 @@ def check(data: DataProfile, assumptions: Assumptions) -> Iterator[Finding | Pas
             + (" For a loss of your own this may be meant." if by_design else ""),
             severity=Severity.INFO if by_design else Severity.WARNING,
             confidence=Confidence.HIGH,  # by definition
+            by_definition=True,
             observed="the same validation indices give different rows",
             expected=expected,
             evidence=("/steps/preflight/data/value/reads_differ",),

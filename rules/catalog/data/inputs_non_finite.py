@@ -40,6 +40,7 @@ def check(data: DataProfile, curves: Curves | None) -> Iterator[Finding | Passed
             + (" The model seems to mask them: its loss stays finite." if masked else ""),
             severity=Severity.INFO if masked else Severity.ERROR,
             confidence=Confidence.HIGH,  # by definition
+            by_definition=True,
             observed=observed,
             expected="none",
             evidence=(f"/steps/preflight/data/value/{'train' if name == 'training' else name}/non_finite_values",),

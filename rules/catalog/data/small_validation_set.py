@@ -27,6 +27,7 @@ def check(data: DataProfile, baselines: Baselines | None, curves: Curves | None)
             message="The validation set holds no rows, so nothing can be said about data that the model has not seen.",
             severity=Severity.WARNING,
             confidence=Confidence.HIGH,  # by definition
+            by_definition=True,
             observed="0 rows",
             expected="some hundred rows",
             evidence=("/steps/preflight/data/value/validation/rows",),

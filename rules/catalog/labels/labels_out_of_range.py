@@ -36,6 +36,7 @@ def check(assumptions: Assumptions, data: DataProfile, loss: LossProfile) -> Ite
             message=f"The labels {listed} occur, and the loss accepts {expected}.",
             severity=Severity.ERROR,
             confidence=Confidence.HIGH,  # by definition
+            by_definition=True,
             observed=observed,
             expected=expected,
             evidence=("/steps/preflight/loss/value/label_out_of_range",),

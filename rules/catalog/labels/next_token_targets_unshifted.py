@@ -44,6 +44,7 @@ def check(spec: TrainingSpec, data: DataProfile) -> Iterator[Finding | Passed]:
         ),
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition
+        by_definition=True,
         observed=observed,
         expected=expected,
         evidence=(

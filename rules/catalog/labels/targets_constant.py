@@ -29,6 +29,7 @@ def check(assumptions: Assumptions, data: DataProfile) -> Iterator[Finding | Pas
         "The classic cause: integer labels divided by 255 together with the pictures.",
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition
+        by_definition=True,
         observed=observed,
         expected="at least 2 different targets",
         evidence=("/steps/preflight/data/value/targets/distinct", "/steps/preflight/data/value/targets/std"),

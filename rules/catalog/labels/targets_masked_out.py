@@ -38,6 +38,7 @@ def check(assumptions: Assumptions, data: DataProfile, loss: LossProfile) -> Ite
             message=f"Class {label}{rows} has {how} in the loss, so the model is never taught to recognise it.",
             severity=Severity.ERROR,
             confidence=Confidence.HIGH,  # by definition
+            by_definition=True,
             observed=f"class {label}: {how}",
             expected=expected,
             evidence=(

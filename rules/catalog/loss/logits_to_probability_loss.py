@@ -59,6 +59,7 @@ def check(model: ModelProfile, loss: LossProfile, assumptions: Assumptions) -> I
         message=f"The loss {assumptions.loss} expects {expected}, and the model returns {what} ({observed}).",
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition
+        by_definition=True,
         observed=observed,
         expected=expected,
         evidence=(

@@ -29,6 +29,7 @@ def check(data: DataProfile, curves: Curves, baselines: Baselines | None) -> Ite
             "numbers: an answer is never exactly equal to one.",
             severity=Severity.WARNING,
             confidence=Confidence.HIGH,  # by definition
+            by_definition=True,
             observed=f"{curves.metric} on real numbers",
             expected="r2 or mae",
             evidence=("/steps/curves/value/metric", "/steps/preflight/data/value/targets/kind"),

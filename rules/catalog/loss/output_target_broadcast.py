@@ -43,6 +43,7 @@ def check(loss: LossProfile) -> Iterator[Finding | Passed]:
         "is compared with every target: exchanging the targets of a batch leaves the loss as it is.",
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition, and the permuted targets as control
+        by_definition=True,
         observed=shapes,
         expected="one shape for both",
         evidence=(

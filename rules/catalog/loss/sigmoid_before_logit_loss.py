@@ -51,6 +51,7 @@ def check(model: ModelProfile, loss: LossProfile, assumptions: Assumptions) -> I
         f"A perfect answer then still loses {floor}.",
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition, also for inputs x 100
+        by_definition=True,
         observed=observed,
         expected="logits: any number",
         evidence=(

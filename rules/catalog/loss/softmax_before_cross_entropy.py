@@ -49,6 +49,7 @@ def check(model: ModelProfile, loss: LossProfile, assumptions: Assumptions) -> I
         f"A perfect answer then still loses {floor:.3f} for {classes} classes.",
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition, at three initialisations and for inputs x 100
+        by_definition=True,
         observed=observed,
         expected="logits: any number, rows that need not sum to 1",
         evidence=("/steps/preflight/model/value/output/rows_sum_to_one", "/steps/preflight/loss/value/applies_softmax"),

@@ -35,6 +35,7 @@ def check(model: ModelProfile) -> Iterator[Finding | Passed]:
         f"the softmax makes the {output.shape[0]} rows compete for one unit of probability.",
         severity=Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition
+        by_definition=True,
         observed=observed,
         expected="sums of 1 along the classes, or logits",
         evidence=(

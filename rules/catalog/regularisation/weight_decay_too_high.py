@@ -61,6 +61,8 @@ def check(
         yield Passed(observed=observed, expected=expected)
         return
     lower = better.decay if better is not None else min(decay / LIGHTER, USUAL)
+    if lower == 0 and decay / LIGHTER > USUAL:
+        lower = USUAL  # next to nothing beside the user's, and still a regularisation
     fix = Fix(title=f"Lower the weight decay from {decay:g} to {lower:g}", patch={"optimizer.weight_decay": lower})
     claim = claims.claim(treatments, fix)
     if claim.state is FixState.REFUTED and blocked is None:

@@ -22,6 +22,7 @@ def check(model: ModelProfile) -> Iterator[Finding | Passed]:
             "the other, so no two runs are independent.",
             severity=Severity.ERROR,
             confidence=Confidence.HIGH,  # by definition
+            by_definition=True,
             observed="common storage",
             expected=expected,
             evidence=("/steps/preflight/model/value/shares_storage_between_calls",),
@@ -39,6 +40,7 @@ def check(model: ModelProfile) -> Iterator[Finding | Passed]:
             "order of the rows. That is right for pretrained weights.",
             severity=Severity.INFO,
             confidence=Confidence.HIGH,  # by definition
+            by_definition=True,
             observed="equal weights for different seeds",
             expected=expected,
             evidence=("/steps/preflight/model/value/equal_for_different_seeds",),

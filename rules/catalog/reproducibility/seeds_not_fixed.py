@@ -27,6 +27,7 @@ def check(repeated: Repeatability, system: SystemProfile | None) -> Iterator[Fin
             "the map from names to numbers is built from a set.",
             severity=Severity.ERROR,
             confidence=Confidence.HIGH,  # by definition
+            by_definition=True,
             observed="labels differ between processes",
             expected="one numbering, always",
             evidence=("/steps/preflight/repeatability/value/labels_depend_on_hash_seed",),
@@ -47,6 +48,7 @@ def check(repeated: Repeatability, system: SystemProfile | None) -> Iterator[Fin
         + (" On a GPU part of it may be additions in another order." if on_gpu else " Something draws from elsewhere."),
         severity=Severity.INFO,
         confidence=Confidence.HIGH,  # by definition
+        by_definition=True,
         observed=observed,
         expected=expected,
         evidence=("/steps/preflight/repeatability/value/largest_relative_difference",),

@@ -33,6 +33,7 @@ def check(repeated: Repeatability) -> Iterator[Finding | Passed]:
         f"while {1 - union:.0%} of all rows came again. One call trains on rows that another one validates on.",
         severity=Severity.WARNING,
         confidence=Confidence.HIGH,  # by definition
+        by_definition=True,
         observed=observed,
         expected="none",
         evidence=(

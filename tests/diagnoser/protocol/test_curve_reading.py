@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from diagnoser.evidence.steps import CurveReading
 from diagnoser.protocol.curve_reading import Curve, read
 
 EPOCHS = tuple(float(n) for n in range(1, 21))
@@ -27,11 +28,17 @@ def _curve(**overrides):
         "validation_loss": _falling(0.1, count=20),
         "validation_metric": rising,
     }
-    return Curve(**(healthy | overrides))
+    return Curve.model_validate(healthy | overrides)
+
+
+def _read(curve: Curve) -> CurveReading:
+    reading = read(curve)
+    assert reading is not None
+    return reading
 
 
 def test_a_healthy_run_is_a_good_fit_and_nothing_bad():
-    assert read(_curve()).classes == ("good_fit",)
+    assert _read(_curve()).classes == ("good_fit",)
 
 
 def test_two_points_are_enough_and_one_is_not():
@@ -61,20 +68,20 @@ ZIGZAG = tuple(1.0 + (0.5 if (n // 20) % 2 else -0.5) for n in range(400))
     ],
 )
 def test_a_curve_is_called_what_it_is(name, change):
-    assert name in read(_curve(**change)).classes
+    assert name in _read(_curve(**change)).classes
 
 
 def test_a_noisy_validation_curve_is_told_from_a_smooth_one():
     random = Random(0)
     noisy = tuple(0.8 + random.uniform(-0.1, 0.1) for _ in range(20))
-    assert "noisy_validation" in read(_curve(validation_metric=noisy)).classes
+    assert "noisy_validation" in _read(_curve(validation_metric=noisy)).classes
 
 
 def test_overfitting_has_the_epoch_of_its_onset():
     validation = tuple(2.0 - 0.2 * n if n <= 5 else 1.0 + 0.1 * (n - 5) for n in range(20))
-    assert read(_curve(validation_loss=validation)).onset_of_overfitting == pytest.approx(6.0, abs=1)
+    assert _read(_curve(validation_loss=validation)).onset_of_overfitting == pytest.approx(6.0, abs=1)
 
 
 def test_the_best_epoch_of_a_falling_error_is_its_lowest_point():
     error = tuple(abs(n - 10) / 10 for n in range(20))
-    assert read(_curve(validation_metric=error, higher_is_better=False)).best_epoch == 11.0
+    assert _read(_curve(validation_metric=error, higher_is_better=False)).best_epoch == 11.0

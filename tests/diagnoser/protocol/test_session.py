@@ -8,6 +8,7 @@ import pytest
 from diagnoser.evidence.outcome import Measured, NotMeasured, Reason
 from diagnoser.evidence.steps import Steps
 from diagnoser.findings import Confidence, Finding, Fix, Severity
+from diagnoser.protocol.events import Event
 from diagnoser.protocol.session import SHARES, Session
 from diagnoser.trials import Outcome, TrialResult, UserError
 from tests.helpers import make
@@ -34,11 +35,22 @@ def _finding(**overrides):
     return Finding(**(healthy | overrides))
 
 
-def _walk(executor, *, preset="standard", draft=(), minutes=10.0) -> tuple[Steps, list]:
-    events = []
+def _walk(executor, *, preset="standard", draft=(), minutes=10.0) -> tuple[Steps, list[Event]]:
+    events: list[Event] = []
     spec = make.spec(protocol={"preset": preset}, budget={"minutes": minutes})
     session = Session(spec, executor, lambda _: draft, events.append, time.monotonic())
     return session.run(), events
+
+
+def _value(outcome):
+    """What was measured; fails with the reason where nothing was."""
+    assert isinstance(outcome, Measured), outcome
+    return outcome.value
+
+
+def _reason(outcome) -> NotMeasured:
+    assert isinstance(outcome, NotMeasured)
+    return outcome
 
 
 def test_every_step_is_measured_when_nothing_goes_wrong():
@@ -49,14 +61,14 @@ def test_every_step_is_measured_when_nothing_goes_wrong():
 
 def test_the_initial_loss_is_set_beside_the_theory():
     steps, _ = _walk(ToyExecutor())
-    assert steps.initial_loss.value.observed == (pytest.approx(math.log(10)),) * 5
-    assert steps.initial_loss.value.chance == pytest.approx(math.log(10))
-    assert steps.initial_loss.value.penalty_in_weights == pytest.approx(0.1)
+    assert _value(steps.initial_loss).observed == (pytest.approx(math.log(10)),) * 5
+    assert _value(steps.initial_loss).chance == pytest.approx(math.log(10))
+    assert _value(steps.initial_loss).penalty_in_weights == pytest.approx(0.1)
 
 
 def test_the_scan_proposes_the_lr_that_falls_fastest_and_says_where_it_diverges():
     steps, _ = _walk(ToyExecutor())
-    scan = steps.lr_scan.value
+    scan = _value(steps.lr_scan)
     assert scan.proposal == pytest.approx(BEST_LR)
     assert scan.user_lr == 1e-3
 
@@ -64,8 +76,8 @@ def test_the_scan_proposes_the_lr_that_falls_fastest_and_says_where_it_diverges(
 def test_a_scan_whose_best_is_at_the_edge_goes_beyond_it():
     slow = ToyExecutor(change=lambda trial, result: result if _lr(trial) > 0.05 else _flat(result))
     steps, _ = _walk(slow)
-    assert "above" in steps.lr_scan.value.extended
-    assert max(point.lr for point in steps.lr_scan.value.points) > 0.1
+    assert "above" in _value(steps.lr_scan).extended
+    assert max(point.lr for point in _value(steps.lr_scan).points) > 0.1
 
 
 def _lr(trial):
@@ -79,23 +91,23 @@ def _flat(result: TrialResult) -> TrialResult:
 def test_a_small_set_that_passes_at_the_users_lr_needs_no_ladder():
     executor = ToyExecutor(user_lr=BEST_LR)
     steps, _ = _walk(executor)
-    plain = [a for a in steps.overfit.value.attempts if a.control == "none" and not a.regularised]
+    plain = [a for a in _value(steps.overfit).attempts if a.control == "none" and not a.regularised]
     assert {a.lr for a in plain} == {BEST_LR}
     assert all(a.memorised for a in plain)
 
 
 def test_a_small_set_that_fails_at_the_users_lr_is_tried_at_others():
     steps, _ = _walk(ToyExecutor(user_lr=1e-7))
-    passed = {a.lr for a in steps.overfit.value.attempts if a.memorised}
-    failed = {a.lr for a in steps.overfit.value.attempts if not a.memorised}
+    passed = {a.lr for a in _value(steps.overfit).attempts if a.memorised}
+    failed = {a.lr for a in _value(steps.overfit).attempts if not a.memorised}
     assert 1e-7 in failed
-    assert len({a.lr for a in steps.overfit.value.attempts}) > 5
+    assert len({a.lr for a in _value(steps.overfit).attempts}) > 5
     assert all(lr > 1e-7 for lr in passed)
 
 
 def test_a_search_keeps_the_users_own_configuration_and_names_what_mattered():
     steps, _ = _walk(ToyExecutor())
-    coarse = steps.coarse_search.value
+    coarse = _value(steps.coarse_search)
     assert coarse.trials[coarse.user].values["optimizer.lr"] == 1e-3
     assert set(coarse.importance) == {"optimizer.lr", "optimizer.weight_decay"}
     assert coarse.importance["optimizer.lr"] > 0.9  # the toy's loss knows no weight decay
@@ -105,12 +117,12 @@ def test_a_search_keeps_the_users_own_configuration_and_names_what_mattered():
 
 def test_the_fine_search_asks_a_gaussian_process():
     steps, _ = _walk(ToyExecutor())
-    assert "gaussian_process" in {trial.proposed_by for trial in steps.fine_search.value.trials}
+    assert "gaussian_process" in {trial.proposed_by for trial in _value(steps.fine_search).trials}
 
 
 def test_a_fix_that_promises_is_tried_over_six_paired_seeds_in_two_looks():
     steps, _ = _walk(ToyExecutor(), draft=(_finding(),))
-    (treatment,) = steps.treatments.value.treatments
+    (treatment,) = _value(steps.treatments).treatments
     assert treatment.seeds == (0, 1, 2, 3, 4, 5)
     assert treatment.looks == 2
     assert min(treatment.after) > max(treatment.before)
@@ -119,7 +131,7 @@ def test_a_fix_that_promises_is_tried_over_six_paired_seeds_in_two_looks():
 def test_a_fix_that_does_worse_in_three_pairs_gets_no_second_look():
     harmful = _finding(fixes=(Fix(title="lower it", patch={"optimizer.lr": 1e-6}),))
     steps, _ = _walk(ToyExecutor(), draft=(harmful,))
-    (treatment,) = steps.treatments.value.treatments
+    (treatment,) = _value(steps.treatments).treatments
     assert (treatment.seeds, treatment.looks) == ((0, 1, 2), 1)
 
 
@@ -151,9 +163,9 @@ def test_user_code_that_raises_in_every_trial_is_reported_with_its_traceback():
         change=lambda trial, _: TrialResult(outcome=Outcome.USER_ERROR, error=error, stopped_by="error")
     )
     steps, _ = _walk(broken)
-    assert steps.overfit.reason is Reason.USER_ERROR
-    assert steps.overfit.traceback == "Traceback: line 7"
-    assert "KeyError" in steps.overfit.because
+    assert _reason(steps.overfit).reason is Reason.USER_ERROR
+    assert _reason(steps.overfit).traceback == "Traceback: line 7"
+    assert "KeyError" in _reason(steps.overfit).because
 
 
 def test_a_budget_that_is_used_up_leaves_reasons_and_no_hole():

@@ -1,8 +1,7 @@
 """Is an odd batch understood, or answered with a step that can be pasted?"""
 
-from collections import namedtuple
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -12,7 +11,12 @@ from torch.utils.data import Dataset
 from diagnoser.errors import UserCodeError
 from tests.helpers.training import classes, loaded, net, ran
 
-Named = namedtuple("Named", "image label")
+
+class Named(NamedTuple):
+    image: Tensor
+    label: Tensor
+
+
 ROWS = 32
 
 
@@ -35,7 +39,7 @@ class Keyword(nn.Module):
         super().__init__()
         self.net = net()
 
-    def forward(self, pixel_values: Tensor) -> Tensor:
+    def forward(self, pixel_values: Tensor) -> Any:
         return self.net(pixel_values)
 
 
@@ -44,7 +48,7 @@ class TwoInputs(nn.Module):
         super().__init__()
         self.net = net()
 
-    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+    def forward(self, left: Tensor, right: Tensor) -> Any:
         return self.net(left + right)
 
 
@@ -53,7 +57,7 @@ class OneDict(nn.Module):
         super().__init__()
         self.net = net()
 
-    def forward(self, features: dict[str, Tensor]) -> Tensor:
+    def forward(self, features: dict[str, Tensor]) -> Any:
         return self.net(features["a"] + features["b"])
 
 
@@ -62,7 +66,7 @@ class OwnLoss(nn.Module):
         super().__init__()
         self.net = net()
 
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Any:
         logits = self.net(x)
         loss = torch.zeros(()) if labels is None else nn.functional.cross_entropy(logits, labels)
         return {"loss": loss, "logits": logits}
@@ -78,12 +82,12 @@ class WithAttribute(nn.Module):
         super().__init__()
         self.net = net()
 
-    def forward(self, x: Tensor) -> Answer:
+    def forward(self, x: Tensor) -> Any:
         return Answer(self.net(x))
 
 
 class WithTuple(WithAttribute):
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def forward(self, x: Tensor) -> Any:
         return self.net(x), x
 
 
@@ -143,7 +147,7 @@ def test_a_step_may_know_more_than_we_do() -> None:
             super().__init__()
             self.net = nn.Linear(5, 4)
 
-        def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        def forward(self, x: Tensor, t: Tensor) -> Any:
             return self.net(torch.cat([x, t[:, None]], 1))
 
     def step(model: nn.Module, batch: Any) -> Tensor:

@@ -26,19 +26,19 @@ def test_focal_loss_without_focus_is_cross_entropy() -> None:
 
 
 WRITTEN: list[tuple[str, Any, Any, Any]] = [
-    ("cross_entropy", lambda z, y: F.cross_entropy(z, y), 3, two()),
+    ("cross_entropy", F.cross_entropy, 3, two()),
     ("cross_entropy", lambda z, y: F.cross_entropy(z, y, weight=torch.tensor([1.0, 2.0, 5.0])), 3, two()),
     ("cross_entropy", lambda z, y: F.cross_entropy(z, y, label_smoothing=0.1), 3, two()),
     ("cross_entropy", lambda z, y: F.cross_entropy(z, y, reduction="sum"), 3, two()),
     ("cross_entropy", lambda z, y: -F.log_softmax(z, 1)[torch.arange(len(y)), y].mean(), 3, two()),
-    ("nll", lambda z, y: F.nll_loss(z, y), 3, two()),
+    ("nll", F.nll_loss, 3, two()),
     ("mse", lambda z, y: ((z - y) ** 2).mean(), 1, two(numbers)),
     ("mse", lambda z, y: 0.5 * ((z - y) ** 2).sum(), 1, two(numbers)),
     ("l1", lambda z, y: (z - y).abs().mean(), 1, two(numbers)),
-    ("huber", lambda z, y: F.smooth_l1_loss(z, y), 1, two(numbers)),
+    ("huber", F.smooth_l1_loss, 1, two(numbers)),
     ("other", lambda z, y: torch.log(torch.cosh(z - y)).mean(), 1, two(numbers)),
     ("other", lambda z, y: F.cross_entropy(torch.softmax(z, 1), y), 3, two()),
-    ("focal", lambda z, y: focal_loss(z, y), 3, two()),
+    ("focal", focal_loss, 3, two()),
 ]
 
 
@@ -113,7 +113,7 @@ def test_a_loss_that_is_no_scalar_is_refused(value: Any, words: str) -> None:
 @pytest.mark.parametrize(
     ("model", "data", "loss", "family"),
     [
-        (lambda: net(), two(), "cross_entropy", "cross_entropy"),
+        (net, two(), "cross_entropy", "cross_entropy"),
         (lambda: nn.Sequential(net(), nn.Softmax(1)), two(), "nll_loss of the logarithm", "nll"),
         (lambda: net(outputs=1), two(binary), "binary_cross_entropy_with_logits", "bce_with_logits"),
         (lambda: nn.Sequential(net(outputs=1), nn.Sigmoid()), two(binary), "binary_cross_entropy", "bce"),

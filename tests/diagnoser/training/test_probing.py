@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from diagnoser.training import loop
 from diagnoser.training.probing import run_probe
 from diagnoser.training.unsupported import Unsupported
-from diagnoser.trials import Outcome, Probe, ProbeKind
+from diagnoser.trials import Outcome, Probe, ProbeKind, Trial
 from tests.helpers.training import loaded, net, two
 
 
@@ -43,8 +44,6 @@ def test_a_fault_of_ours_is_not_blamed_on_the_user(monkeypatch: pytest.MonkeyPat
     workload.layout = None
     workload.step = None
     workload.loss_function = None
+    monkeypatch.setattr(loop, "prepare", lambda *_: workload.loss(net(), None))
     with pytest.raises(AssertionError):
-        from diagnoser.training import loop
-
-        monkeypatch.setattr(loop, "prepare", lambda *_: workload.loss(net(), None))
-        loop.run_trial(workload, loop.Trial(seed=0))
+        loop.run_trial(workload, Trial(seed=0))

@@ -27,7 +27,7 @@ class Functional(nn.Module):
         self.first, self.second = nn.Linear(4, 16), nn.Linear(16, 3)
         self.hidden, self.end = hidden, end
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         x = self.second(self.hidden(self.first(x)))
         return x if self.end is None else self.end(x)
 
@@ -65,7 +65,7 @@ def test_a_module_used_twice_is_removed_only_at_the_end() -> None:
             super().__init__()
             self.first, self.second, self.act = nn.Linear(4, 16), nn.Linear(16, 3), nn.Sigmoid()
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return self.act(self.second(self.act(self.first(x))))
 
     model = changed(Twice, Transform.REMOVE_FINAL_ACTIVATION)
@@ -119,7 +119,7 @@ def test_dropout_is_halved_or_turned_off_everywhere() -> None:
             self.body, self.drop = net(), nn.Dropout(0.5)
             self.attention, self.gru = nn.MultiheadAttention(4, 2, dropout=0.4), nn.GRU(4, 4, 2, dropout=0.2)
 
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Any:
             return self.drop(self.body(x))
 
     half = changed(Many, Transform.HALVE_DROPOUT)

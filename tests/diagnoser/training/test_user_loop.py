@@ -113,7 +113,7 @@ def test_time_stops_a_loop_that_catches_everything() -> None:
                 optimizer.zero_grad()
                 F.cross_entropy(model(x), y).backward()
                 optimizer.step()
-            except Exception:  # noqa: BLE001, S110
+            except Exception:  # noqa: BLE001
                 pass
 
     workload = loaded(net, two(), loss="cross_entropy", loop_fn=stubborn)

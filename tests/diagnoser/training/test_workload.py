@@ -214,7 +214,7 @@ def test_a_recurrent_language_model_trains_by_step() -> None:
             self.lstm = nn.LSTM(8, 16, batch_first=True)
             self.head = nn.Linear(16, 7)
 
-        def forward(self, ids: Tensor) -> Tensor:
+        def forward(self, ids: Tensor) -> Any:
             return self.head(self.lstm(self.embed(ids))[0])
 
     def step(model: nn.Module, batch: Any) -> Tensor:
