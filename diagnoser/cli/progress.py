@@ -2,13 +2,15 @@
 
 import os
 import sys
+import time
 from types import TracebackType
 from typing import Self
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from diagnoser.protocol.events import Event
 
@@ -24,6 +26,17 @@ LABELS = {
 }
 
 
+class _Left(ProgressColumn):
+    """What is left of the budget, counted down between events too; nothing before the first of them."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        """Show whole seconds."""
+        ends = task.fields.get("ends")
+        return Text("" if ends is None else f"{max(0.0, ends - time.monotonic()):.0f} s left", style="dim")
+
+
 class Progress:
     """Shows events on stderr. Use as a context manager: the live display gives the terminal back at the end."""
 
@@ -34,13 +47,13 @@ class Progress:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[counted]}"),
             TextColumn("{task.fields[best]}"),
-            TextColumn("{task.fields[left]}", style="dim"),
+            _Left(),
             console=self._console,
             transient=True,
         )
-        self._task = self._bar.add_task(f"starting ({preset})", total=None, best="", left="")
+        self._task = self._bar.add_task(f"{preset}: loading your model and data", total=None, counted="", best="")
 
     def __enter__(self) -> Self:
         if self._live:
@@ -64,8 +77,9 @@ class Progress:
                 description=label,
                 completed=event.done,
                 total=event.planned or None,
+                counted=f"{event.done}/{event.planned}" if event.planned else "",
                 best=event.words if event.kind == "work_done" else "",
-                left=f"{event.seconds_left:.0f} s left",
+                ends=time.monotonic() + event.seconds_left,
             )
 
     def _line(self, text: str) -> None:
