@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +15,16 @@ from diagnoser.errors import EngineError, UsageError
 from diagnoser.evidence.evidence import Environment, Evidence, ExecutionPlan, Run, Source
 from diagnoser.evidence.outcome import Measured, NotMeasured, Reason, measured
 from diagnoser.evidence.preflight import ProbeResult
-from diagnoser.evidence.steps import CurveRun, Curves, Steps
+from diagnoser.evidence.steps import Curves, Steps
 from diagnoser.findings import Diagnosis, Finding
 from diagnoser.protocol import estimate as cost
 from diagnoser.protocol import preflight
 from diagnoser.protocol.allowance import Allowance
+from diagnoser.protocol.curves import standard_error
 from diagnoser.protocol.estimate import Estimate
 from diagnoser.protocol.events import Event
 from diagnoser.protocol.executor import Executor
+from diagnoser.protocol.log_curves import LoggedRun
 from diagnoser.protocol.session import Session, unmeasured
 from diagnoser.sandbox.limits import LOAD_SECONDS
 from diagnoser.sandbox.local_executor import LocalExecutor
@@ -109,17 +111,25 @@ def load_seconds(spec: TrainingSpec) -> float:
     return seconds
 
 
-def evidence_of_log(run: CurveRun, path: Path, *, higher_is_better: bool = True) -> Evidence:
-    """Evidence that holds the curves of a run made elsewhere, and nothing else."""
+def evidence_of_logs(logs: Sequence[LoggedRun], paths: Sequence[Path], *, validation_rows: int) -> Evidence:
+    """Evidence that holds the curves of runs made elsewhere, and nothing else; 0 validation rows: not known.
+
+    Raises UsageError when the logs cannot be seeds of one configuration.
+    """
+    if len({log.metric for log in logs}) > 1:
+        metrics = ", ".join(f"{path}: {log.metric}" for path, log in zip(paths, logs, strict=True))
+        raise UsageError(f"the logs are judged by different metrics ({metrics}); read them one by one")
     because = "a log tells only what its curves show"
+    first = logs[0]
+    called = " ".join(path.name for path in paths)
     curves = Curves(
-        metric="metric",
-        higher_is_better=higher_is_better,
-        standard_error=None,
-        validation_rows=0,
-        updates_per_epoch=max(1, run.updates // max(1, len(run.epochs))),
-        planned_updates=run.updates,
-        runs=(run,),
+        metric=first.metric,
+        higher_is_better=first.higher_is_better,
+        standard_error=standard_error(first.metric, [one for log in logs for one in log.ends], validation_rows),
+        validation_rows=validation_rows,
+        updates_per_epoch=first.updates_per_epoch,
+        planned_updates=min(log.run.updates for log in logs),
+        runs=tuple(log.run.model_copy(update={"seed": seed}) for seed, log in enumerate(logs)),
     )
     missing = NotMeasured(reason=Reason.UNSUPPORTED, because=because)
     names = [name for name in Steps.model_fields if name not in {"preflight", "curves"}]
@@ -127,8 +137,8 @@ def evidence_of_log(run: CurveRun, path: Path, *, higher_is_better: bool = True)
     nowhere = Factory(factory="log:none")
     return Evidence(
         engine_version=ENGINE_VERSION,
-        spec=TrainingSpec(name=path.name, model=nowhere, data=Data(factory="log:none")),
-        spec_source=SpecSource(file=path.name),
+        spec=TrainingSpec(name=called, model=nowhere, data=Data(factory="log:none")),
+        spec_source=SpecSource(file=called),
         assumptions=(),
         run=Run(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -138,7 +148,7 @@ def evidence_of_log(run: CurveRun, path: Path, *, higher_is_better: bool = True)
             used_seconds=0.0,
             sandbox="none",
             plan=ExecutionPlan(executor="curves", processes=0, threads_per_process=0),
-            command=f"diagnoser curves {path.name}",
+            command=f"diagnoser curves {called}",
         ),
         environment=Environment(
             python="unknown",

@@ -45,29 +45,50 @@ def rules(rule: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("log", type=click.Path(path_type=Path))
+@click.argument("logs", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Write evidence, diagnosis and report into this folder.")
 @click.option(
     "--column", "columns", multiple=True, metavar="MEANING=NAME", help="Which column is what, e.g. validation_loss=val."
 )
-@click.option("--lower-is-better", is_flag=True, help="The metric is an error: lower is better.")
+@click.option(
+    "--lower-is-better/--higher-is-better", default=None, help="The metric's direction, where its name does not tell."
+)
+@click.option(
+    "--validation-rows",
+    type=click.IntRange(min=1),
+    default=None,
+    help="How many rows validation has; the rules that weigh the metric's chance error need it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON on stdout.")
-def curves(log: Path, out: Path | None, columns: tuple[str, ...], lower_is_better: bool, as_json: bool) -> None:
-    """Read the curves of a run made elsewhere: LOG is a CSV or JSON-lines file with one row per epoch or step."""
+def curves(
+    logs: tuple[Path, ...],
+    out: Path | None,
+    columns: tuple[str, ...],
+    lower_is_better: bool | None,
+    validation_rows: int | None,
+    as_json: bool,
+) -> None:
+    """Read the curves of a run made elsewhere: LOGS are CSV or JSON-lines files with one row per epoch or step.
+
+    Several logs are seeds of one configuration: some rules judge only what two of them show.
+    Columns are known by the names that common frameworks give them; --column tells of others. Its meanings: epoch,
+    step, batch_loss, train_loss, validation_loss, train_metric, validation_metric, lr.
+    """
     from diagnoser import local
     from diagnoser.cli import wording
     from diagnoser.protocol.log_reading import read_log
 
     named = dict(_pair(text) for text in columns)
-    run = read_log(log, columns=named, higher_is_better=not lower_is_better)
+    higher = None if lower_is_better is None else not lower_is_better
+    runs = [read_log(log, columns_asked=named, higher_is_better=higher) for log in logs]
     with files.folder(out) if out is not None else nullcontext():
-        diagnosis = local.judge(local.evidence_of_log(run, log, higher_is_better=not lower_is_better))
+        diagnosis = local.judge(local.evidence_of_logs(runs, logs, validation_rows=validation_rows or 0))
         if out is not None:
             local.write(diagnosis, out)
     if as_json:
         click.echo(diagnosis.model_dump_json(indent=1))
     else:
-        click.echo(wording.curves(diagnosis, folder=out))
+        click.echo(wording.curves(diagnosis, names=[log.name for log in logs], folder=out))
 
 
 def _pair(text: str) -> tuple[str, str]:

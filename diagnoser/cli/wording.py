@@ -2,9 +2,11 @@
 
 import shutil
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from diagnoser.evidence.outcome import Measured, NotMeasured, Reason
+from diagnoser.evidence.steps import CurveReading
 from diagnoser.findings import Diagnosis, Finding, FixState, Severity
 from diagnoser.protocol.estimate import Estimate, StepEstimate
 
@@ -29,20 +31,40 @@ def summary(diagnosis: Diagnosis, *, report: Path) -> str:
     return "\n".join([*lines, "", f"report: {report}"])
 
 
-def curves(diagnosis: Diagnosis, *, folder: Path | None) -> str:
+def curves(diagnosis: Diagnosis, *, names: Sequence[str], folder: Path | None) -> str:
     """What the curves of a log look like, and the findings about them."""
     outcome = diagnosis.steps.curves
-    reading = outcome.value.runs[0].reading if isinstance(outcome, Measured) else None
-    shape = ", ".join(name.replace("_", " ") for name in reading.classes) if reading else "too short to be read"
-    lines = [f"{diagnosis.spec.name}: {shape}"]
+    assert isinstance(outcome, Measured), "a log gives curves and nothing else"
+    lines = []
+    for name, run in zip(names, outcome.value.runs, strict=True):
+        lines += _shape(name, run.reading, outcome.value.metric)
     for finding in diagnosis.findings:
         lines += ["", *_finding(finding, first=finding.id == diagnosis.primary)]
     if not diagnosis.findings:
-        lines += [
-            "",
-            f"nothing to report; {len(diagnosis.unjudged)} rules need more than a log: `diagnoser run` has it",
-        ]
+        more = f"{len(diagnosis.unjudged)} rules need more than a log, and `diagnoser run` measures it"
+        if len(outcome.value.runs) == 1:
+            more += "; some need two seeds, so name the logs of several"
+        lines += ["", _wrap(f"no finding; {more}", indent="")]
     return "\n".join([*lines, *(["", f"report: {folder / 'report.html'}"] if folder else [])])
+
+
+def _shape(name: str, reading: CurveReading | None, metric: str) -> list[str]:
+    """The classes of one run's curves, and the numbers that they rest on."""
+    if reading is None:
+        return [f"{name}: too short to be read"]
+    lines = [f"{name}: {', '.join(each.replace('_', ' ') for each in reading.classes)}"]
+    if reading.diverged_at is not None:
+        lines.append(f"  the training loss is lost from update {reading.diverged_at} on")
+    if reading.best_epoch is not None:
+        since = f", {reading.drop_since_best:.3g} better than at the end" if reading.drop_since_best else ""
+        lines.append(f"  validation is best at epoch {reading.best_epoch:g}{since}")
+    if reading.onset_of_overfitting is not None:
+        lines.append(f"  the validation loss only rose after epoch {reading.onset_of_overfitting:g}")
+    if reading.final_gap is not None:
+        lines.append(f"  at the end the training {metric} is {reading.final_gap:+.3g} from validation")
+    if reading.spikes:
+        lines.append(f"  {_count(reading.spikes, 'spike')} of the batch loss")
+    return lines
 
 
 def plan_table(estimate: Estimate) -> str:

@@ -2,7 +2,7 @@
 
 from diagnoser.records import Record
 
-MAX_SLACK = 2.0  # a trial may take this multiple of its even share before it stops itself
+MAX_SLACK = 1.5  # a trial may take this multiple of its even share before it stops itself
 
 
 class Allowance(Record):

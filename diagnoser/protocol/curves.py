@@ -62,7 +62,7 @@ def read(spec: TrainingSpec, so_far: Steps, done: Done) -> Curves:
     return Curves(
         metric=assumed.metric,
         higher_is_better=assumed.higher_is_better,
-        standard_error=_standard_error(assumed.metric, last, rows),
+        standard_error=standard_error(assumed.metric, last, rows),
         validation_rows=rows,
         updates_per_epoch=assumed.updates_per_epoch,
         planned_updates=assumed.total_updates,
@@ -76,7 +76,7 @@ def fraction_of_run(so_far: Steps, done: Done) -> float:
     return min(1.0, max((result.updates for _, result in done), default=0) / max(1, total))
 
 
-def _standard_error(metric: str, values: list[float | None], rows: int) -> float | None:
+def standard_error(metric: str, values: list[float | None], rows: int) -> float | None:
     """Binomial standard error of a share over `rows` rows; None for metrics that are no share."""
     known_values = [v for v in values if v is not None and math.isfinite(v)]
     if metric not in SHARE_METRICS or not known_values or rows < 1:

@@ -9,7 +9,7 @@ from diagnoser.protocol.allowance import Allowance
 from diagnoser.protocol.smoothing import finite, thin
 from diagnoser.protocol.so_far import Done
 from diagnoser.spec.fields import Task, TrainingSpec
-from diagnoser.trials import Rows, Transform, Trial, TrialResult
+from diagnoser.trials import Outcome, Rows, Transform, Trial, TrialResult
 
 PER_CLASS = 8  # CS231n: a tiny subset; CATALOGUE: 5-10 rows a class
 MOST_UPDATES = 2_000  # healthy classifiers need 20-280, a healthy autoencoder 520 to over 3,000 (CATALOGUE)
@@ -18,6 +18,7 @@ LADDER = (1 / 3, 3.0, 1 / 10, 10.0, 1 / 100, 100.0)  # times the user's lr: tell
 SEEDS = 3
 STILL_FALLING = 0.01  # CATALOGUE: it fails only when the loss fell < 1 % in 100 updates
 LOOK_BACK = 100
+HALF_WAY = 0.5  # of the fall from the initial loss to the floor
 POINTS_KEPT = 200
 SMALL_SET = Rows(per_class=PER_CLASS)
 
@@ -36,7 +37,7 @@ def plan(spec: TrainingSpec, so_far: Steps, done: Done, *, allowance: Allowance)
         ]
         return _bounded((*plain, *controls), allowance)
     plain_runs = [result for trial, result in done if _is_plain(trial) and trial.changes["optimizer.lr"] == lr]
-    if all(result.stopped_by == "memorised" for result in plain_runs):
+    if all(result.stopped_by == "memorised" or _on_its_way(result) for result in plain_runs):
         return ()
     tried = {trial.changes["optimizer.lr"] for trial, _ in done if _is_plain(trial)}
     rungs = (float(f"{lr * factor:.3g}") for factor in LADDER)
@@ -90,6 +91,14 @@ def _attempt(
         stop_when_memorised=True,
         stop_when_stalled=True,
     )
+
+
+def _on_its_way(result: TrialResult) -> bool:
+    """Whether a run that did not get there has come more than half the way: another lr would tell nothing new."""
+    start, end = result.initial_loss, result.final_loss
+    if start is None or end is None or result.outcome is not Outcome.COMPLETED or result.stopped_by == "stalled":
+        return False
+    return end - (result.floor or 0.0) < HALF_WAY * (start - (result.floor or 0.0))
 
 
 def _bounded(trials: tuple[Trial, ...], allowance: Allowance) -> tuple[Trial, ...]:

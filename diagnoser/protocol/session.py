@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Protocol, TypeVar
 
 from diagnoser.evidence.outcome import Measured, NotMeasured, Reason, measured
@@ -67,6 +68,8 @@ run tell more than a search and need none of its results, so they go first."""
 LEFT_OUT_BY_QUICK = ("coarse_search", "fine_search", "curves")
 RESERVE_SECONDS = 4.0  # judging twice and printing
 RESERVE_SHARE = 0.05  # ... but never more than this of a short budget
+ENOUGH_TO_TIME = 20  # updates
+LATELY = 12  # trials
 MOST_ROUNDS = 40  # a plan that never ends is our bug
 
 PLAN: dict[StepName, tuple[Plan, Read]] = {
@@ -98,6 +101,7 @@ class Session:
     steps: Steps = field(default_factory=unmeasured)
     curve_runs: Done = ()
     best: float | None = None
+    costs: list[float] = field(default_factory=list)  # seconds per update of the trials that ended so far
 
     def run(self) -> Steps:
         """Walk all steps. Raises UserCodeError when the workload itself cannot be built."""
@@ -203,7 +207,9 @@ class Session:
         return self.executor.run(work, deadline=time.monotonic() + max(self.seconds_left, 1.0), on_result=tell)
 
     def _note(self, result: Result) -> None:
-        """Remember the best validation metric seen, for the progress display."""
+        """Remember what an update costs by now, and the best validation metric for the progress display."""
+        if isinstance(result, TrialResult) and result.updates >= ENOUGH_TO_TIME:
+            self.costs.append(result.seconds / result.updates)
         assumed = known.value(self.steps.preflight.assumptions)
         if assumed is None or not isinstance(result, TrialResult) or not result.evaluations:
             return
@@ -228,10 +234,14 @@ class Session:
         return Allowance(
             seconds=seconds,
             processes=self.executor.processes,
-            seconds_per_update=system.seconds_per_update,
+            seconds_per_update=max(system.seconds_per_update, self._seconds_per_update()),
             seconds_per_evaluation=system.seconds_per_evaluation,
             seconds_to_build=system.seconds_to_build,
         )
+
+    def _seconds_per_update(self) -> float:
+        """What an update took lately: on a busy machine more than when it was first timed."""
+        return median(self.costs[-LATELY:]) if self.costs else 0.0
 
     def _reason_to_skip(self, name: StepName) -> NotMeasured | None:
         if self.spec.protocol.preset == "quick" and name in LEFT_OUT_BY_QUICK:

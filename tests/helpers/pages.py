@@ -104,7 +104,8 @@ def _prose(page: Path) -> Iterator[tuple[int, str]]:
 
 
 def _blocks(page: Path) -> Iterator[Block]:
-    language, first, lines, inside = "", 0, [], ""
+    language, first, inside = "", 0, ""
+    lines: list[str] = []
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
         fence = FENCE.match(line)
         if not inside and fence:
