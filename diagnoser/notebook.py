@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from diagnoser.errors import UserCodeError
 from diagnoser.findings import Diagnosis
 from diagnoser.local import Job
 from diagnoser.local import diagnose as walk
@@ -15,6 +16,9 @@ from diagnoser.spec.reading import from_mapping
 
 if TYPE_CHECKING:
     from torch import nn
+
+CALL = "diagnoser.diagnose(...)"
+"""Stands in messages and in the report where a file's name would."""
 
 LIVE = "notebook:live_object"
 """Stands in the spec where a file would have an import path."""
@@ -62,10 +66,14 @@ def diagnose(
     objects = LiveObjects(
         model_fn=model_fn, data=data, **{name: value for name, value in live.items() if callable(value)}
     )
-    with restored():
-        executor = InProcessExecutor(load(parsed, folder=Path.cwd(), objects=objects))
-    job = Job(spec=parsed, source=source, command="diagnoser.diagnose(...)", sandbox="notebook")
-    return walk(job, executor, kind="notebook", started=started, on_event=_print_step if progress else _say_nothing)
+    try:
+        with restored():
+            executor = InProcessExecutor(load(parsed, folder=Path.cwd(), objects=objects))
+        job = Job(spec=parsed, source=source, command=CALL, sandbox="notebook")
+        return walk(job, executor, kind="notebook", started=started, on_event=_print_step if progress else _say_nothing)
+    except UserCodeError as error:
+        words = str(error).replace(LIVE, "what you passed")
+        raise UserCodeError(words, remote_traceback=error.remote_traceback) from error.__cause__
 
 
 def _spec(
@@ -92,7 +100,7 @@ def _spec(
     document["protocol"] = {"preset": preset, **document.get("protocol", {})}
     document["budget"] = {"minutes": budget_minutes}
     names = {"model", "data"} | {key for key, value in live.items() if callable(value)}
-    return from_mapping(document, live=names)
+    return from_mapping(document, file=CALL, live=names)
 
 
 def _print_step(event: Event) -> None:

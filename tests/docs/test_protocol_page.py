@@ -8,7 +8,7 @@ import pytest
 from diagnoser.evidence.outcome import Reason
 from diagnoser.evidence.steps import CurveReading, Preflight
 from diagnoser.findings import Confidence, FixState, Severity, Verdict
-from diagnoser.protocol import coarse_search, curves, fine_search, initial_loss, lr_scan, overfit, treatment
+from diagnoser.protocol import allowance, coarse_search, curves, fine_search, initial_loss, lr_scan, overfit, treatment
 from diagnoser.protocol.preflight import FIRST, REST
 from diagnoser.protocol.session import LEFT_OUT_BY_QUICK, PLAN, SHARES
 from diagnoser.spec.fields import Budget, Protocol
@@ -109,6 +109,8 @@ def test_the_page_has_as_many_probes_as_run() -> None:
         ("half a point of accuracy", confirmation.LEAST_SHARE == 0.005),
         ("2 % of any other figure", confirmation.LEAST_RELATIVE == 0.02),
         ("much less (under 80 %)", primary.MOST_OF_THE_GAIN == 0.8),
+        ("one and a half times its even share", allowance.MAX_SLACK == 1.5),
+        ("more than half the way to the floor", overfit.HALF_WAY == 0.5),
         ("10 minutes unless you say so", Budget().minutes == 10),
         ("three seeds (`protocol.seeds`)", Protocol().seeds == 3),
         ("the probes of data, model, loss and optimizer", DEMANDED_PROBES == ("data", "model", "loss", "optimizer")),

@@ -9,7 +9,16 @@ from diagnoser.cli import app, gating
 from diagnoser.evidence.evidence import SCHEMA_VERSION, Environment, Evidence, ExecutionPlan, Run
 from diagnoser.evidence.outcome import Measured, NotMeasured
 from diagnoser.evidence.steps import Steps
-from diagnoser.findings import Diagnosis, Finding, Fix, IgnoredRule, Location, NotApplicableRule, PassedRule, UnjudgedRule
+from diagnoser.findings import (
+    Diagnosis,
+    Finding,
+    Fix,
+    IgnoredRule,
+    Location,
+    NotApplicableRule,
+    PassedRule,
+    UnjudgedRule,
+)
 from diagnoser.records import Record
 from rules import gate
 from tests.helpers import pages
@@ -65,5 +74,10 @@ def test_the_schema_version_is_the_present_one() -> None:
 
 def test_every_exit_code_is_explained() -> None:
     kinds = (errors.SpecError, errors.UsageError, errors.UserCodeError, errors.EngineError)
-    program = {kind.exit_code for kind in kinds} | {gate.PASSED, gate.FAILED, gate.USER_CODE_FAILED, gating.INCONCLUSIVE}
-    assert CODES == program | {app.INTERRUPTED, app.TERMINATED}
+    program = {kind.exit_code for kind in kinds} | {
+        gate.PASSED,
+        gate.FAILED,
+        gate.USER_CODE_FAILED,
+        gating.INCONCLUSIVE,
+    }
+    assert program | {app.INTERRUPTED, app.TERMINATED} == CODES

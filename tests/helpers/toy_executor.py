@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from diagnoser.evidence.evidence import Environment
 from diagnoser.evidence.preflight import Assumptions, ProbeResult, SystemProfile
 from diagnoser.messages import Result, Work
-from diagnoser.spec.fields import Task
 from diagnoser.trials import Evaluation, Outcome, Probe, ProbeKind, Trial, TrialResult
 from tests.helpers import make
 
@@ -60,21 +59,8 @@ class ToyExecutor:
 
     def _probe(self, probe: Probe) -> ProbeResult:
         values = {
-            ProbeKind.ASSUMPTIONS: Assumptions(
-                task=Task.CLASSIFICATION,
-                classes=10,
-                loss="cross_entropy",
-                loss_family="cross_entropy",
-                metric="accuracy",
-                higher_is_better=True,
-                batch_layout="(input, target)",
-                input_shape=(32, 64),
-                target_shape=(32,),
-                output_shape=(32, 10),
-                updates_per_epoch=20,
-                total_updates=self.total_updates,
-                effective_lr=self.user_lr,
-                assumed=(),
+            ProbeKind.ASSUMPTIONS: make.assumptions(
+                updates_per_epoch=20, total_updates=self.total_updates, effective_lr=self.user_lr
             ),
             ProbeKind.SYSTEM: make.system_profile(seconds_per_update=1e-3, seconds_per_evaluation=1e-3),
             ProbeKind.DATA: make.data_profile(),

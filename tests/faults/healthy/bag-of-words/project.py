@@ -15,7 +15,7 @@ class Messages(Dataset):
         rng = np.random.default_rng(seed)
         self.labels = rng.integers(0, TOPICS, rows)
         self.texts = [
-            rng.choice(WORDS, rng.integers(6, 20), p=0.25 * topics[label] + 0.75 * common) for label in self.labels
+            rng.choice(WORDS, rng.integers(6, 20), p=0.4 * topics[label] + 0.6 * common) for label in self.labels
         ]
 
     def __len__(self):
@@ -32,7 +32,7 @@ def collate(rows):
 
 
 def build_data():
-    train, val = Messages(1500, 1), Messages(500, 2)
+    train, val = Messages(3000, 1), Messages(600, 2)
     return (DataLoader(train, batch_size=32, shuffle=True, collate_fn=collate),
             DataLoader(val, batch_size=100, collate_fn=collate))
 

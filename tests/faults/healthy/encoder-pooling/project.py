@@ -4,14 +4,14 @@ import torch
 from torch import nn
 
 
-def build_data(rows=1500, length=16, families=5, words=60):
+def build_data(rows=2600, length=16, families=5, words=60):
     rng = np.random.default_rng(21)
     y = rng.integers(0, families, rows)
     own = rng.integers(0, words // families, (rows, length)) * families + y[:, None]
     other = rng.integers(0, words, (rows, length))
-    x = np.where(rng.random((rows, length)) < 0.35, own, other)
+    x = np.where(rng.random((rows, length)) < 0.45, own, other)
     x, y = torch.tensor(x), torch.tensor(y)
-    return (x[:1100], y[:1100]), (x[1100:], y[1100:])
+    return (x[:2100], y[:2100]), (x[2100:], y[2100:])
 
 
 class Encoder(nn.Module):
