@@ -42,9 +42,10 @@ def diagnose(
     """Diagnose live objects and return the diagnosis; a notebook shows it as a report.
 
     `model_fn` is called afresh for every trial; a module is copied, and then only one initialisation is seen. `data` is
-    `(train, validation)` or a function that returns it. Every other key of a spec can be given by its name
-    (`epochs=20`, `scheduler={"name": "cosine"}`, `batch_size=64`). The caller's random states, default device and
-    dtype, and thread count are as they were afterwards.
+    `(train, validation)` or a function that returns it; `optimizer` a name, a class, a spec's section, or
+    `(model, lr, weight_decay) -> Optimizer`. Every other key of a spec can be given by its name (`epochs=20`,
+    `scheduler={"name": "cosine"}`, `batch_size=64`). The caller's random states, default device and dtype, and thread
+    count are as they were afterwards.
 
     Raises SpecError for a key or value that no spec may have, UserCodeError when no model or batch can be built.
     """
@@ -54,6 +55,8 @@ def diagnose(
     from diagnoser.training.workload import load
 
     started = time.monotonic()
+    if isinstance(optimizer, type):
+        optimizer = _of_class(optimizer)
     live: dict[str, Any] = {
         "loss": loss,
         "optimizer": optimizer,
@@ -74,6 +77,18 @@ def diagnose(
     except UserCodeError as error:
         words = str(error).replace(LIVE, "what you passed")
         raise UserCodeError(words, remote_traceback=error.remote_traceback) from error.__cause__
+
+
+def _of_class(optimizer: type) -> Callable[..., Any] | str:
+    """An optimizer's class, as people pass it: its name where torch has it, else a factory."""
+    if optimizer.__module__.partition(".")[0] == "torch":
+        return optimizer.__name__.lower()
+
+    def factory(model: "nn.Module", lr: float, weight_decay: float) -> Any:
+        decay = {"weight_decay": weight_decay} if weight_decay else {}  # not every optimizer has one
+        return optimizer(model.parameters(), lr=lr, **decay)
+
+    return factory
 
 
 def _spec(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from diagnoser.evidence.steps import Treatment, Treatments
 from diagnoser.findings import Fix, FixState
-from diagnoser.trials import Outcome
+from diagnoser.trials import Outcome, Transform
 
 ERROR_RATE = 0.05
 """Of the two-sided interval over all looks (CATALOGUE, *clearly better*), which share it evenly (Bonferroni)."""
@@ -23,6 +23,10 @@ SHARES = frozenset({"accuracy", "balanced_accuracy", "f1", "r2"})
 """Metrics whose best value is 1."""
 CANNOT_TELL = frozenset({Outcome.TIMED_OUT, Outcome.WORKER_LOST})
 """Runs that say something about the machine, not about the model."""
+LOSSES = frozenset({"loss", "perplexity"})
+"""Metrics that are the loss under another name."""
+OTHER_LOSS = ("loss", "metric", "task")
+"""Keys of patches under which such a metric measures something else."""
 RANK = (FixState.VERIFIED, FixState.REFUTED, FixState.INCONCLUSIVE, FixState.UNTESTED)
 
 
@@ -51,6 +55,7 @@ class _Measure(NamedTuple):
     pairs: tuple[_Pair, ...]
     higher_is_better: bool
     is_share: bool
+    start: float | None  # where an untreated run starts, of a loss
 
 
 def find(treatments: Treatments | None, fix: Fix) -> Treatment | None:
@@ -76,6 +81,8 @@ def compare(treatment: Treatment) -> Verdict:
     """
     if treatment.error is not None:
         return _undecided(f"it could not be applied: {treatment.error.kind}: {treatment.error.message}")
+    if _other_units(treatment):
+        return _undecided(f"the {_words(treatment.metric)} means something else under it, so the two do not compare")
     measure = _measure(treatment)
     seeds = len(measure.pairs)
     if seeds < LEAST_SEEDS:
@@ -96,6 +103,13 @@ def compare(treatment: Treatment) -> Verdict:
         return _undecided(note, before, after)
     verdict = _judge(measure, differences, standard_error=treatment.standard_error, looks=treatment.looks)
     return verdict._replace(before=before, after=after)
+
+
+def _other_units(treatment: Treatment) -> bool:
+    """Whether the metric is measured in other units with the fix than without it."""
+    if Transform.STANDARDISE_TARGETS in treatment.transforms and treatment.metric not in SHARES:
+        return True
+    return treatment.metric in LOSSES and any(key.split(".")[0] in OTHER_LOSS for key in treatment.patch)
 
 
 def _judge(measure: _Measure, differences: tuple[float, ...], *, standard_error: float | None, looks: int) -> Verdict:
@@ -133,13 +147,16 @@ def _measure(treatment: Treatment) -> _Measure:
         pairs=_pairs(treatment.before, treatment.after, outcomes),
         higher_is_better=treatment.higher_is_better,
         is_share=treatment.metric in SHARES,
+        start=treatment.start_loss if treatment.metric == "loss" else None,
     )
     values = [value for pair in metric.pairs for value in pair]
     at_ceiling = metric.is_share and all(value is not None and value > 1 - LEAST_SHARE for value in values)
     unknown = all(value is None for value in (*treatment.before, *treatment.after))
     if treatment.loss_comparable and values and (at_ceiling or unknown):
         pairs = _pairs(treatment.before_loss, treatment.after_loss, outcomes)
-        return _Measure(words="validation loss", pairs=pairs, higher_is_better=False, is_share=False)
+        return _Measure(
+            words="validation loss", pairs=pairs, higher_is_better=False, is_share=False, start=treatment.start_loss
+        )
     return metric
 
 
@@ -173,8 +190,12 @@ def _differences(measure: _Measure) -> tuple[float, ...]:
 def _least_effect(measure: _Measure) -> float:
     if measure.is_share:
         return LEAST_SHARE
-    known = [abs(pair.before) for pair in measure.pairs if pair.before is not None]
-    return LEAST_RELATIVE * fmean(known) if known else 0.0
+    known = [pair.before for pair in measure.pairs if pair.before is not None]
+    if not known:
+        return 0.0
+    if measure.start is not None and math.isfinite(measure.start) and min(known) < 0:  # the zero of such a loss is in no special place
+        return LEAST_RELATIVE * max(abs(measure.start), measure.start - fmean(known))
+    return LEAST_RELATIVE * fmean(abs(value) for value in known)
 
 
 def _side(measure: _Measure, side: str) -> str:

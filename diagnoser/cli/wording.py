@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from diagnoser.cli.progress import LABELS
 from diagnoser.evidence.outcome import Measured, NotMeasured, Reason
 from diagnoser.evidence.steps import CurveReading
 from diagnoser.findings import Diagnosis, Finding, FixState, Severity
@@ -78,7 +79,7 @@ def plan_table(estimate: Estimate) -> str:
 
 def _plan_row(step: StepEstimate) -> tuple[str, str, str, str]:
     pieces = str(step.fewest) if step.fewest == step.most else f"{step.fewest} to {step.most}"
-    return (step.step, pieces, str(step.updates), f"{_seconds(step.at_least)} to {_seconds(step.at_most)}")
+    return (LABELS[step.step], pieces, str(step.updates), f"{_seconds(step.at_least)} to {_seconds(step.at_most)}")
 
 
 def _user_error(diagnosis: Diagnosis) -> list[str]:

@@ -236,6 +236,7 @@ class Treatment(Record):
     loss_comparable: bool  # the fix leaves the meaning of the loss as it was
     error: UserError | None = None
     standard_error: Float | None = None  # of the validation metric, from its number of rows
+    start_loss: Float | None = None  # median of the untreated runs: a loss that may be negative is measured from it
 
 
 class Treatments(Record):

@@ -11,6 +11,8 @@ from diagnoser.records import Record
 
 LAST = 0.2  # of the run: "the last fifth"
 SPIKE = 0.5  # of L0 above the local median (CATALOGUE, loss-spikes)
+BATCH_NOISE = 5.0  # robust sd of the batch losses round their local median: a spike stands out from them
+MAD_TO_SD = 1.4826  # of a normal distribution
 AFTER = 0.1  # of the run before spikes count
 TURNS = 1 / 3  # of the epochs (CATALOGUE, loss-oscillates)
 SWING = 0.1  # of (L0 - minimum)
@@ -128,10 +130,11 @@ def _swing(means: Sequence[float], start: float, smooth: Sequence[float]) -> flo
 
 def _spikes(losses: Sequence[float], scale: float) -> int:
     first = round(AFTER * len(losses))
+    rises = [losses[i] - median(losses[i - WINDOW : i]) for i in range(max(first, WINDOW), len(losses))]
+    noise = MAD_TO_SD * median(abs(rise) for rise in rises) if rises else 0.0
     count, inside = 0, False
-    for i in range(max(first, WINDOW), len(losses)):
-        level = median(losses[i - WINDOW : i])
-        above = losses[i] > level + SPIKE * scale
+    for rise in rises:
+        above = rise > max(SPIKE * scale, BATCH_NOISE * noise)
         count += above and not inside
         inside = above
     return count
@@ -154,7 +157,9 @@ def _onset(curve: Curve) -> float | None:
         return None
     validation = centred_average([v for _, _, v in pairs])
     lowest = min(range(len(validation)), key=validation.__getitem__)
-    rose = validation[-1] > 1.05 * validation[lowest]  # CATALOGUE, overfitting: 5 % above its minimum
+    # CATALOGUE, overfitting: 5 % above its minimum; of the way it fell where the loss may be negative
+    height = validation[lowest] if validation[lowest] > 0 else validation[0] - validation[lowest]
+    rose = validation[-1] - validation[lowest] > 0.05 * height
     fell = pairs[-1][1] < pairs[lowest][1]
     return pairs[lowest][0] if rose and fell and lowest < len(pairs) - 3 else None
 
@@ -199,9 +204,12 @@ def _classes(
 
 
 def _scale(start: float, smooth: Sequence[float]) -> float:
-    """The size of the loss at the start; of the largest finite loss where the start is not finite."""
+    """The size of the loss at the start; of the largest finite loss where the start is not finite.
+
+    A loss that falls below 0 has its zero in no special place: the way that it fell is then the larger measure.
+    """
     if math.isfinite(start):
-        return max(abs(start), 1e-12)
+        return max(abs(start), start - min(smooth, default=start), 1e-12)
     return max((abs(v) for v in smooth), default=1.0)
 
 

@@ -8,7 +8,10 @@ from diagnoser.evidence.preflight import ProbeResult
 from diagnoser.evidence.steps import Preflight
 from diagnoser.protocol.allowance import Allowance
 from diagnoser.spec.fields import TrainingSpec
-from diagnoser.trials import Outcome, Probe, ProbeKind
+from diagnoser.trials import Outcome, Probe, ProbeKind, UserError
+
+UNSUPPORTED = "Unsupported"
+"""The class that `training` raises for what has no meaning here: nothing of the user's failed."""
 
 FIRST = (ProbeKind.ASSUMPTIONS, ProbeKind.SYSTEM)
 """What every later estimate of cost rests on."""
@@ -51,8 +54,13 @@ def raise_for_user_code(probes: Sequence[Probe], results: Sequence[ProbeResult])
     for probe, result in zip(probes, results, strict=True):
         if probe.probe is ProbeKind.ASSUMPTIONS and result.value is None:
             error = result.error
-            words = f"{error.kind}: {error.message}" if error else result.unsupported or result.outcome.value
+            words = _words(error) if error else result.unsupported or result.outcome.value
             raise UserCodeError(words, remote_traceback=error.traceback if error else "")
+
+
+def _words(error: UserError) -> str:
+    """The error in its own words; those that are ours about their code need no name of a class."""
+    return error.message if error.kind == UserCodeError.__name__ else f"{error.kind}: {error.message}"
 
 
 def outcome(result: ProbeResult) -> object:
@@ -73,6 +81,8 @@ def failure(outcome: Outcome, *, message: str | None, kind: str | None, tracebac
     """Say in the user's words why a piece of work has no value."""
     words = f"{kind}: {message}" if kind and message else (message or "")
     match outcome:
+        case Outcome.USER_ERROR if kind == UNSUPPORTED:
+            return NotMeasured(reason=Reason.UNSUPPORTED, because=message or "it has no meaning for this workload")
         case Outcome.USER_ERROR:
             ours = kind == UserCodeError.__name__  # our own words about their code, which raised nothing
             because = message if ours and message else f"your code raised {words}"

@@ -70,6 +70,7 @@ RESERVE_SECONDS = 4.0  # judging twice and printing
 RESERVE_SHARE = 0.05  # ... but never more than this of a short budget
 ENOUGH_TO_TIME = 20  # updates
 LATELY = 12  # trials
+USED_UP = "the budget was used up by the steps before this one"
 MOST_ROUNDS = 40  # a plan that never ends is our bug
 
 PLAN: dict[StepName, tuple[Plan, Read]] = {
@@ -153,6 +154,9 @@ class Session:
 
     def _treatments(self) -> None:
         began = self._start("treatments")
+        if self.seconds_left <= 0:  # judging the draft takes seconds of its own
+            self._keep("treatments", NotMeasured(reason=Reason.BUDGET, because=USED_UP))
+            return
         draft = self.judge(self.steps)
         wanted = treatment.candidates(self.spec, draft)
         if not wanted:
@@ -248,7 +252,7 @@ class Session:
             because = "the preset quick goes from step 3 straight to the treatment"
             return NotMeasured(reason=Reason.BUDGET, because=because)
         if self.seconds_left <= 0:
-            return NotMeasured(reason=Reason.BUDGET, because="the budget was used up by the steps before this one")
+            return NotMeasured(reason=Reason.BUDGET, because=USED_UP)
         if name in {"coarse_search", "fine_search"}:
             return self._search_means_nothing()
         return None
@@ -271,7 +275,8 @@ class Session:
             return NotMeasured(reason=Reason.BUDGET, because="the budget left no time for this step")
         useful = {Outcome.COMPLETED, Outcome.DIVERGED}
         if not any(result.outcome in useful for _, result in done):
-            first = next((r for _, r in done if r.outcome is Outcome.USER_ERROR), done[0][1])
+            told = [r for _, r in done if r.error is not None]  # what the budget cut has nothing to say
+            first = next((r for r in told if r.outcome is Outcome.USER_ERROR), told[0] if told else done[0][1])
             error = first.error
             return preflight.failure(
                 first.outcome,

@@ -1,6 +1,7 @@
 """Step 7: does the proposed fix cure it? Every fix is trained beside the untreated run over paired seeds."""
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Literal
 
 from diagnoser.evidence.steps import Steps, Treatment, Treatments
@@ -172,6 +173,7 @@ def _read(spec: TrainingSpec, so_far: Steps, finding: Finding, fix: Fix, done: D
         before_outcomes=tuple(_outcome(r) for r in before),
         after_outcomes=tuple(_outcome(r) for r in after),
         loss_comparable=comparable,
+        start_loss=median(starts) if (starts := [r.losses[0] for r in before if r.losses]) else None,
         error=next((r.error for r in after if r.outcome is Outcome.USER_ERROR), None),
     )
 

@@ -143,7 +143,7 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "search": (
             "a section of dotted keys such as `optimizer.lr: {range: [1e-5, 1e-1], scale: log}`",
-            "What the searches vary; learning rate, weight decay and momentum when left out.",
+            "What the searches vary; learning rate and weight decay when left out.",
         ),
         "search.*": ("`{range: [low, high], scale: log}` or `{values: [a, b]}`", "The values to search."),
         "search.*.range": ("two numbers such as `[1e-5, 1e-1]`", "The lowest and the highest value."),
@@ -159,11 +159,11 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "budget.minutes": (_ABOVE_0, "Wall time for the whole diagnosis."),
         "rules": ("a section such as `{ignore: [{rule: ..., reason: ...}]}`", "What the judge leaves out."),
         "rules.ignore": (
-            "a list such as `[{rule: dropout-too-strong, reason: it is meant so}]`",
+            "a list such as `[{rule: dropout-too-high, reason: it is meant so}]`",
             "Findings that you accept.",
         ),
         "rules.ignore.*": (
-            "a section such as `{rule: dropout-too-strong, reason: it is meant so}`",
+            "a section such as `{rule: dropout-too-high, reason: it is meant so}`",
             "A finding that you accept.",
         ),
         "rules.ignore.*.rule": ("the id of a rule (`diagnoser rules` lists them)", "The rule's id."),

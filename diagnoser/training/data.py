@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from diagnoser.training.batches import Batch, length, pick, to_device
+from diagnoser.training.batches import Batch, pick, tensors, to_device
 from diagnoser.training.randomness import derived, forked
 from diagnoser.training.unsupported import Unsupported
 
@@ -110,10 +110,14 @@ class Split:
         return replace(kept, indices=rows if self.indices is None else self.indices[rows])
 
     def materialised(self) -> "Split":
-        """Return the split with its rows read once and kept, changes applied: for a few rows."""
+        """Return the split with its rows read once and kept, changes applied: for a few rows.
+
+        Rows that their collate function lays end to end (bags of words, graphs) cannot be cut apart again: they are
+        read anew for each batch.
+        """
         memory = self.take(torch.arange(self.rows, device=self.device_of_rows()))
-        if length(memory) != self.rows:
-            raise Unsupported("the collate function does not give one row for each row that it gets")
+        if any(not tensor.ndim or len(tensor) != self.rows for tensor in tensors(memory)):
+            return self
         return replace(self, memory=memory, changed=(), workers=0, loader=None)
 
     def with_settings(
@@ -146,8 +150,6 @@ class Split:
         return replace(self, memory=to_device(self.memory, device))
 
     def device_of_rows(self) -> torch.device:
-        from diagnoser.training.batches import tensors
-
         found = tensors(self.memory) if self.memory is not None else []
         return found[0].device if found else torch.device("cpu")
 

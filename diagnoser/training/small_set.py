@@ -105,6 +105,8 @@ def _groups(workload: Workload, batch: Batch, target: Tensor) -> Tensor:
     if workload.task is Task.LANGUAGE_MODEL and target.ndim == 2 and given[0].shape == target.shape:
         rows = given[0].cpu()
         keys = [row[: t + 1].numpy().tobytes() for row in rows for t in range(rows.shape[1])]
+    elif any(tensor.ndim and len(tensor) != len(target) for tensor in given):
+        return torch.arange(len(target))  # rows laid end to end: none is told to be equal
     else:
         flat = [tensor.detach().cpu().contiguous() for tensor in given if tensor.ndim and len(tensor) == len(target)]
         keys = [b"".join(t[i].contiguous().numpy().tobytes() for t in flat) for i in range(len(target))]

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from diagnoser.training import layer_changes
 from diagnoser.training.batches import Batch
 from diagnoser.training.evaluation import check_rows
+from diagnoser.training.layout import Layout
 from diagnoser.training.unsupported import Unsupported
 from diagnoser.training.workload import Workload
 from diagnoser.trials import Transform
@@ -23,12 +24,14 @@ def apply(model: nn.Module, workload: Workload, transforms: tuple[Transform, ...
         change = layer_changes.CHANGES.get(transform)
         if change is not None:
             change(model, workload)
+    if Transform.STANDARDISE_INPUTS in transforms and _loss_reads_inputs(workload):
+        _standardise_at_the_door(model, workload)
     return model
 
 
 def apply_to_workload(workload: Workload, transforms: tuple[Transform, ...]) -> Workload:
     """Change data and loss, for training and evaluation alike. Raises Unsupported."""
-    if Transform.STANDARDISE_INPUTS in transforms:
+    if Transform.STANDARDISE_INPUTS in transforms and not _loss_reads_inputs(workload):
         workload = _standardised_inputs(workload)
     if Transform.STANDARDISE_TARGETS in transforms:
         workload = _standardised_targets(workload)
@@ -52,12 +55,7 @@ def apply_to_optimizer(optimizer: Optimizer, model: nn.Module, transforms: tuple
 
 def _standardised_inputs(workload: Workload) -> Workload:
     """(x - mean) / std of the training rows: per column for tables, one mean and one std for pictures and sequences."""
-    layout = workload.layout
-    if layout is None or layout.target_is_input:
-        raise Unsupported("inputs cannot be told from targets in this batch")
-    sample = layout.first_input(workload.train.take(check_rows(workload.train, _ROWS_FOR_STATISTICS)))
-    if not sample.is_floating_point():
-        raise Unsupported("the inputs are whole numbers (tokens or codes), not measurements")
+    layout, sample = _sample(workload)
     mean, std = _statistics(sample)
 
     def change(batch: Batch) -> Any:
@@ -66,6 +64,38 @@ def _standardised_inputs(workload: Workload) -> Workload:
         return layout.map_inputs(batch, lambda x: (x - shift) / scale if x is first else x)
 
     return _with_change(workload, change)
+
+
+def _loss_reads_inputs(workload: Workload) -> bool:
+    """Tell whether the batch may be its own target: other inputs in it would be another loss."""
+    return workload.spec.step is not None or (workload.layout is not None and workload.layout.target_is_input)
+
+
+def _standardise_at_the_door(model: nn.Module, workload: Workload) -> None:
+    """Let the model alone see standardised inputs: the loss is computed from the batch as the user gave it."""
+    _, sample = _sample(workload)
+    mean, std = _statistics(sample)
+
+    def standardised(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(
+            (arg - mean.to(arg)) / std.to(arg)
+            if isinstance(arg, Tensor) and arg.is_floating_point() and arg.shape[1:] == sample.shape[1:]
+            else arg
+            for arg in args
+        )
+
+    model.register_forward_pre_hook(standardised)
+
+
+def _sample(workload: Workload) -> tuple[Layout, Tensor]:
+    """Return some rows of the first input, to measure them."""
+    layout = workload.layout
+    if layout is None:
+        raise Unsupported("inputs cannot be told from targets in this batch")
+    sample = layout.first_input(workload.train.take(check_rows(workload.train, _ROWS_FOR_STATISTICS)))
+    if not sample.is_floating_point():
+        raise Unsupported("the inputs are whole numbers (tokens or codes), not measurements")
+    return layout, sample
 
 
 def _standardised_targets(workload: Workload) -> Workload:

@@ -15,7 +15,7 @@ def build_data():
 
 
 class DigitsNet(nn.Module):
-    def __init__(self, width=16):
+    def __init__(self, width=8):
         super().__init__()
         self.features = nn.Sequential(
             nn.Conv2d(1, width, 3, padding=1),

@@ -56,6 +56,8 @@ def read(workload: Workload, split: Split, *, seed: int, limit: int = LARGEST_SA
     while taken < len(wanted) and size < LARGEST_BYTES and (not parts or time.perf_counter() - started < seconds):
         some = wanted[taken : taken + chunk]
         part = _arrays(workload, split.take(some.tolist()))
+        if not _row_by_row(part, len(some)):
+            raise Unsupported("the rows of a batch lie end to end, so they cannot be read as one table")
         parts.append(part)
         taken += len(some)
         size += sum(array.nbytes for array in part[0])
@@ -78,11 +80,17 @@ def read(workload: Workload, split: Split, *, seed: int, limit: int = LARGEST_SA
 
 
 def all_hashes(workload: Workload, split: Split, *, seconds: float) -> Hashes | None:
-    """Hash every row of a split, a chunk at a time; None when that takes longer than the time given."""
+    """Hash every row of a split, a chunk at a time; None when that takes longer than the time given.
+
+    None as well where batches are not made of rows that could be told apart.
+    """
     end = time.perf_counter() + seconds
     found = []
     for start in range(0, split.rows, CHUNK):
-        inputs, target = _arrays(workload, split.take(list(range(start, min(start + CHUNK, split.rows)))))
+        some = list(range(start, min(start + CHUNK, split.rows)))
+        inputs, target = part = _arrays(workload, split.take(some))
+        if not _row_by_row(part, len(some)):
+            return None
         found.append(hashes((*inputs, target)))
         if time.perf_counter() > end:
             return None
@@ -133,6 +141,12 @@ def _arrays(workload: Workload, batch: Batch) -> tuple[tuple[Array, ...], Array 
         array for array in inputs if not (array.shape == first.shape and np.array_equal(array, first, equal_nan=False))
     ]
     return (first, *others), None if target is None else array_of(target)
+
+
+def _row_by_row(part: tuple[tuple[Array, ...], Array | None], rows: int) -> bool:
+    """Tell whether each array has one entry a row; a collate function may lay rows end to end (bags, graphs)."""
+    inputs, target = part
+    return all(len(array) == rows for array in (*inputs, *((target,) if target is not None else ())))
 
 
 def _row_bytes(split: Split) -> int:

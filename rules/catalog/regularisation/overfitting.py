@@ -91,7 +91,11 @@ def _metric_fell(run: CurveRun, noise: float) -> bool:
 
 def _loss_rose(run: CurveRun) -> bool:
     losses = [v for v in run.validation_loss if v is not None and is_finite(v)]
-    return len(losses) > FOR_EVALUATIONS and min(losses[-FOR_EVALUATIONS:]) > RISEN * min(losses)
+    if len(losses) <= FOR_EVALUATIONS:
+        return False
+    lowest = min(losses)
+    height = lowest if lowest > 0 else losses[0] - lowest  # the zero of a negative loss is in no special place
+    return min(losses[-FOR_EVALUATIONS:]) - lowest > (RISEN - 1) * height
 
 
 def _fixes(spec: TrainingSpec, onset: float | None) -> tuple[Fix, ...]:

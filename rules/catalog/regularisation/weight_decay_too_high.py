@@ -1,6 +1,8 @@
 """Does weight decay hold the weights down more than the data pulls them up?"""
 
+import math
 from collections.abc import Iterator
+from statistics import fmean, stdev
 from typing import NamedTuple
 
 from diagnoser.evidence.steps import CoarseSearch, Curves, FineSearch, Overfit, Search, SearchTrial, Treatments
@@ -19,6 +21,7 @@ RULE = Rule(
 )
 LIGHTER = 10.0  # CATALOGUE: a tenth of the weight decay, or none
 BETTER = 2.0  # standard errors of the validation metric
+CHANCE = 0.01  # that a run of the user's decay falls that far below the lighter ones by the luck of the seed
 MATTERS = 0.02  # two points of a share metric
 MATTERS_RELATIVE = 0.05  # of any other metric
 SHRUNK = 0.5  # of their norm at the start: weights that only shrink follow the penalty
@@ -28,12 +31,13 @@ SHARES = frozenset({"accuracy", "balanced_accuracy", "f1", "r2"})
 
 
 class _Lighter(NamedTuple):
-    """A run of the search with less weight decay at the user's lr, beside the user's own."""
+    """The runs of a search with less weight decay at the user's lr, beside the user's own of equal length."""
 
-    decay: float
-    metric: float
+    decay: float  # the highest of theirs: the smallest change that cures
+    metric: float  # their mean
     own: float
     better: bool
+    beyond_chance: bool  # the user's run lies outside what one more run of theirs would reach
     step: str
 
 
@@ -69,10 +73,11 @@ def check(
         yield Passed(observed=f"{observed}; {lower:g} was tried and is not better", expected=expected)
         return
     severity, confidence = claim.severity, claim.confidence
-    if (better is not None or blocked is not None) and not claim.verified:
+    controlled = blocked is not None or any(one.better and one.beyond_chance for one in lighter)
+    if controlled and not claim.verified:
         severity, confidence = Severity.WARNING, Confidence.MEDIUM  # a control, in fewer than three seeds
     sentences = [
-        f"With {better.decay:g} the search reaches {better.metric:.3g} on validation, with {decay:g} only "
+        f"With {better.decay:g} or less the search reaches {better.metric:.3g} on validation, with {decay:g} only "
         f"{better.own:.3g}, at the same learning rate."
         if better is not None
         else "",
@@ -98,7 +103,10 @@ def check(
 
 
 def _lighter(search: Search | None, decay: float, step: str, error: float | None) -> list[_Lighter]:
-    """Runs at the user's lr with at most a tenth of the weight decay, each beside the user's own of equal length."""
+    """Runs at the user's lr with at most a tenth of the weight decay, for each length that the user's own was given.
+
+    So light a decay hardly matters, so these runs are repetitions of one another: their spread is that of chance.
+    """
     if search is None or search.user is None:
         return []
     values = search.trials[search.user].values
@@ -106,18 +114,41 @@ def _lighter(search: Search | None, decay: float, step: str, error: float | None
         trial.rung: score for trial in search.trials if trial.values == values and (score := _score(trial)) is not None
     }
     lr = _lr(search.trials[search.user])
-    found = []
+    arms: dict[int, list[tuple[float, float]]] = {}
     for trial in search.trials:
         value, other = trial.values.get("optimizer.weight_decay"), _lr(trial)
         if lr is None or other is None or not rates.same(lr, other) or trial.rung not in own:
             continue
-        score, mine = _score(trial), own[trial.rung]
+        score = _score(trial)
         if score is None or not isinstance(value, int | float) or value * LIGHTER > decay * rates.NEAR:
             continue
-        gain = (score - mine) * (1 if search.higher_is_better else -1)
+        arms.setdefault(trial.rung, []).append((float(value), score))
+    found = []
+    for rung, lighter in arms.items():
+        scores, mine = [score for _, score in lighter], own[rung]
+        gain = (fmean(scores) - mine) * (1 if search.higher_is_better else -1)
         matters = MATTERS if search.metric in SHARES else MATTERS_RELATIVE * abs(mine)
-        found.append(_Lighter(float(value), score, mine, gain > max(matters, BETTER * (error or 0.0)), step))
+        found.append(
+            _Lighter(
+                decay=max(value for value, _ in lighter),
+                metric=fmean(scores),
+                own=mine,
+                better=gain > max(matters, BETTER * (error or 0.0)),
+                beyond_chance=gain > _reach(scores),
+                step=step,
+            )
+        )
     return found
+
+
+def _reach(scores: list[float]) -> float:
+    """How far below their mean one more run may fall by chance: Student's interval of a prediction."""
+    if len(scores) < 2:
+        return math.inf  # one run has no spread
+    from scipy.special import stdtrit
+
+    count = len(scores)
+    return float(stdtrit(count - 1, 1 - CHANCE)) * stdev(scores) * math.sqrt(1 + 1 / count)
 
 
 def _score(trial: SearchTrial) -> float | None:

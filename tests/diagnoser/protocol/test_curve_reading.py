@@ -85,3 +85,18 @@ def test_overfitting_has_the_epoch_of_its_onset():
 def test_the_best_epoch_of_a_falling_error_is_its_lowest_point():
     error = tuple(abs(n - 10) / 10 for n in range(20))
     assert _read(_curve(validation_metric=error, higher_is_better=False)).best_epoch == 11.0
+
+
+def test_noise_of_single_batches_is_no_spike() -> None:
+    random = Random(0)  # counts with a heavy tail: the batch loss jumps in every epoch, and so it always did
+    noisy = tuple(v + 0.9 * (random.expovariate(1.0) - 1.0) for v in _falling(0.05))
+    assert _read(_curve(batch_losses=noisy)).spikes < 3
+    assert _read(_curve(batch_losses=SPIKY)).spikes == 3
+
+
+def test_a_loss_that_falls_below_zero_is_measured_by_its_fall() -> None:
+    below = tuple(v - 2.2 for v in _falling(0.05, count=20))  # from 0.1 to -2.15, steadily
+    shifted = {"batch_losses": tuple(v - 2.2 for v in _falling(0.05)), "initial_loss": 0.1}
+    reading = _read(_curve(train_loss=below, validation_loss=below, **shifted))
+    assert reading.onset_of_overfitting is None
+    assert reading.classes == ("good_fit",)

@@ -7,11 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from diagnoser.spec.fields import Loss, Optimizer
 from diagnoser.training import small_set
+from diagnoser.training.probes.rows import all_hashes
 from diagnoser.training.workload import Workload
-from diagnoser.trials import Rows
+from diagnoser.trials import Outcome, Rows
 from tests.helpers.training import classes, loaded, net, numbers, ran, two
 
 FEW = Rows(per_class=8)
@@ -158,3 +160,26 @@ def test_permuted_labels_of_the_small_set_can_be_memorised_too() -> None:
     zeroed = ran(workload, updates=300, rows=Rows(per_class=8, inputs="zeroed"), stop_when_memorised=True)
     assert zeroed.stopped_by == "length"
     assert zeroed.final_metric == pytest.approx(1 / 3, abs=0.2)
+
+
+def test_rows_that_are_laid_end_to_end_are_read_anew_for_each_batch() -> None:
+    words = [torch.randint(0, 20, (3 + row % 4,), generator=torch.Generator().manual_seed(row)) for row in range(90)]
+
+    def collate(rows: Any) -> Any:
+        texts, labels = zip(*rows, strict=True)
+        starts = torch.tensor([0, *(len(text) for text in texts[:-1])]).cumsum(0)
+        return (torch.cat(texts), starts), torch.tensor(labels)
+
+    class Bag(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bag = nn.EmbeddingBag(20, 3)
+
+        def forward(self, ids: Tensor, starts: Tensor) -> Tensor:
+            return self.bag(ids, starts)
+
+    loader: DataLoader[Any] = DataLoader([(text, row % 3) for row, text in enumerate(words)], 16, collate_fn=collate)
+    workload = loaded(Bag, (loader, loader), loss="cross_entropy", optimizer=Optimizer(name="adam", lr=0.1))
+    result = ran(workload, rows=FEW, updates=10, regularised=False)
+    assert result.outcome is Outcome.COMPLETED, result.error
+    assert all_hashes(workload, workload.train, seconds=5.0) is None

@@ -245,3 +245,18 @@ def test_what_is_changed_can_be_trained_and_evaluated(transform: Transform) -> N
     )
     assert result.error is None
     assert result.evaluations[-1].validation_loss is not None
+
+
+def test_a_step_that_reads_its_target_from_the_inputs_keeps_its_loss() -> None:
+    x = torch.rand(64, 4, generator=torch.Generator().manual_seed(0)) * 1e-2
+
+    def step(model: nn.Module, batch: Any) -> Tensor:
+        (given,) = batch
+        return F.binary_cross_entropy_with_logits(model(given), given)  # of inputs beyond [0, 1] below any floor
+
+    workload = loaded(lambda: nn.Linear(4, 4), ((x,), (x,)), step_fn=step, step="test:step")
+    assert transforms.apply_to_workload(workload, (Transform.STANDARDISE_INPUTS,)).train.head(4)[0].max() < 1
+    model, plain = workload.build_model(seed=0), workload.build_model(seed=0)
+    transforms.apply(model, workload, (Transform.STANDARDISE_INPUTS,))
+    assert torch.allclose(model(x), plain((x - x.mean(0)) / x.std(0, correction=0)), atol=1e-4)
+    assert ran(workload, updates=60, transforms=(Transform.STANDARDISE_INPUTS,)).losses[-1] > 0

@@ -14,8 +14,8 @@ def build_data():
 class Autoencoder(nn.Module):
     def __init__(self, codes=32):
         super().__init__()
-        self.encoder = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, codes))
-        self.decoder = nn.Sequential(nn.Linear(codes, 64), nn.ReLU(), nn.Linear(64, 64), nn.Sigmoid())
+        self.encoder = nn.Linear(64, codes)
+        self.decoder = nn.Sequential(nn.Linear(codes, 128), nn.GELU(), nn.Linear(128, 64), nn.Sigmoid())
 
     def forward(self, x):
         return self.decoder(self.encoder(x))
