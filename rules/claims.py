@@ -50,7 +50,9 @@ def _gains(treatment: Treatment, least: float) -> bool:
     if difference is None:
         return True  # every run failed without it and none with it
     known = [abs(v) for v in (treatment.before if pairs else treatment.before_loss) if v is not None]
-    return not known or difference > MATTERS_RELATIVE * fmean(known)
+    is_loss = treatment.metric == "loss" or not pairs
+    start = abs(treatment.start_loss or 0.0) if is_loss else 0.0
+    return not known or difference > max(MATTERS_RELATIVE * fmean(known), least * start)
 
 
 def _words(treatment: Treatment) -> str:

@@ -57,7 +57,9 @@ def check(
     check_sandbox(sandbox)
     earlier = files.read_diagnosis(baseline) if baseline is not None else None
     files.check_writable(junit, markdown)
-    diagnose_spec(spec, out, preset=preset, budget=budget, seed=seed, cache=cache, as_json=False, quiet=as_json)
+    diagnose_spec(
+        spec, out, preset=preset, budget=budget, seed=seed, cache=cache, prints="nothing" if as_json else "words"
+    )
     _gate(files.read_diagnosis(out), earlier, junit=junit, markdown=markdown, strict=strict, as_json=as_json)
 
 

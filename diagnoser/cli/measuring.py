@@ -6,7 +6,7 @@ import shutil
 import sys
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -40,7 +40,9 @@ def run(
     Exit code 0 whenever a diagnosis was made, whatever it found; 3 when your code gives no model or no first batch.
     """
     check_sandbox(sandbox)
-    diagnose_spec(spec, out, preset=preset, budget=budget, seed=seed, cache=cache, as_json=as_json)
+    diagnose_spec(
+        spec, out, preset=preset, budget=budget, seed=seed, cache=cache, prints="json" if as_json else "words"
+    )
 
 
 @click.command()
@@ -63,7 +65,7 @@ def demo(out: Path, cache: bool, as_json: bool) -> None:
             click.echo(f"{example} example ({source}):", err=True)
             spec = source / "diagnose.yaml"
             asked: dict[str, None] = {"preset": None, "budget": None, "seed": None}
-            found[example] = diagnose_spec(spec, folder, **asked, cache=cache, as_json=as_json, quiet=as_json)
+            found[example] = diagnose_spec(spec, folder, **asked, cache=cache, prints="nothing" if as_json else "words")
             shutil.rmtree(source / "__pycache__", ignore_errors=True)
     if as_json:
         click.echo(json.dumps({name: json.loads(one.model_dump_json()) for name, one in found.items()}))
@@ -98,8 +100,7 @@ def diagnose_spec(
     budget: float | None,
     seed: int | None,
     cache: bool,
-    as_json: bool,
-    quiet: bool = False,
+    prints: Literal["words", "json", "nothing"],
 ) -> "Diagnosis":
     """Read a spec, diagnose it with progress on stderr, write the three files, and say what was found."""
     parsed, source = load(path, preset=preset, budget=budget, seed=seed)
@@ -119,9 +120,9 @@ def diagnose_spec(
             click.echo(f"diagnoser: interrupted{goes_on}", err=True)
             raise
         written = write(diagnosis, out)
-    if as_json and not quiet:
+    if prints == "json":
         click.echo(diagnosis.model_dump_json(indent=1))
-    elif not as_json:
+    elif prints == "words":
         click.echo(err=True)  # between the progress and the result
         click.echo(wording.summary(diagnosis, report=written[-1]))
     return diagnosis

@@ -1,6 +1,7 @@
 """Did trying a fix help? Known answers."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -138,21 +139,32 @@ def test_the_state_of_several_fixes_is_the_best_of_them() -> None:
 
 def test_a_loss_in_units_of_other_targets_proves_nothing() -> None:
     arms = ((9e9, 9.1e9, 8.9e9), (0.5, 0.5, 0.5))
-    units = {"transforms": (Transform.STANDARDISE_TARGETS,), "patch": {}, "higher_is_better": False}
+    units: dict[str, Any] = {"transforms": (Transform.STANDARDISE_TARGETS,), "patch": {}, "higher_is_better": False}
     for metric in ("loss", "mae"):
-        assert compare(tried(*arms, metric=metric, **units)).state is FixState.INCONCLUSIVE
+        assert compare(tried(*arms, **units, metric=metric)).state is FixState.INCONCLUSIVE
     units |= {"metric": "r2", "higher_is_better": True}
     assert compare(tried((0.1, 0.1, 0.1), (0.9, 0.9, 0.9), **units)).state is FixState.VERIFIED
 
 
 def test_another_loss_proves_nothing_where_the_loss_is_the_metric() -> None:
-    changes = {"metric": "loss", "higher_is_better": False, "patch": {"loss": "huber_loss"}, "transforms": ()}
+    changes: dict[str, Any] = {
+        "metric": "loss",
+        "higher_is_better": False,
+        "patch": {"loss": "huber_loss"},
+        "transforms": (),
+    }
     assert compare(tried((4.0, 4.1, 3.9), (2.0, 2.1, 1.9), **changes)).state is FixState.INCONCLUSIVE
 
 
 def test_a_gain_in_a_loss_below_zero_is_measured_from_its_start() -> None:
-    changes = {"metric": "loss", "higher_is_better": False}
+    changes: dict[str, Any] = {"metric": "loss", "higher_is_better": False}
     arms = ((-0.283, -0.284, -0.282), (-0.293, -0.294, -0.292))  # 3.5 % of the value, 0.8 % of the way from 1
     assert compare(tried(*arms, start_loss=1.0, **changes)).state is FixState.REFUTED
     arms = ((-0.283, -0.284, -0.282), (-0.383, -0.384, -0.382))
     assert compare(tried(*arms, start_loss=1.0, **changes)).state is FixState.VERIFIED
+
+
+def test_a_loss_that_is_next_to_nothing_already_has_nothing_to_gain() -> None:
+    changes: dict[str, Any] = {"metric": "loss", "higher_is_better": False, "start_loss": 1.6}
+    assert compare(tried((0.0039, 0.0040, 0.0038), (0.0011, 0.0012, 0.0010), **changes)).state is FixState.REFUTED
+    assert compare(tried((0.39, 0.40, 0.38), (0.11, 0.12, 0.10), **changes)).state is FixState.VERIFIED

@@ -178,7 +178,8 @@ def test_rows_that_are_laid_end_to_end_are_read_anew_for_each_batch() -> None:
         def forward(self, ids: Tensor, starts: Tensor) -> Tensor:
             return self.bag(ids, starts)
 
-    loader: DataLoader[Any] = DataLoader([(text, row % 3) for row, text in enumerate(words)], 16, collate_fn=collate)
+    rows: Any = [(text, row % 3) for row, text in enumerate(words)]
+    loader: DataLoader[Any] = DataLoader(rows, 16, collate_fn=collate)
     workload = loaded(Bag, (loader, loader), loss="cross_entropy", optimizer=Optimizer(name="adam", lr=0.1))
     result = ran(workload, rows=FEW, updates=10, regularised=False)
     assert result.outcome is Outcome.COMPLETED, result.error

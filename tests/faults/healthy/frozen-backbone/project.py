@@ -43,4 +43,6 @@ def build_model():
     backbone.load_state_dict(pretrained())
     for parameter in backbone.parameters():
         parameter.requires_grad = False
-    return nn.Sequential(backbone, nn.Linear(48, 10))
+    head = nn.Linear(48, 10)
+    nn.init.normal_(head.weight, std=0.01)
+    return nn.Sequential(backbone, head)
