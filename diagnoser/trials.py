@@ -58,6 +58,10 @@ class Trial(Record):
     max_seconds: float | None = None  # stop there, `stopped_by` "time"; not part of what is measured
 
 
+CUT_SHORT = "CutShort"
+"""The kind of a UserError that is none: the run's deadline came, and the traceback says where the work was."""
+
+
 class UserError(Record):
     """What the user's code raised, in its own words."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from diagnoser.cli import files
 from diagnoser.errors import UsageError
 
 
@@ -20,7 +21,7 @@ def init(folder: Path, force: bool) -> None:
     path = folder / "diagnose.yaml"
     if path.exists() and not force:
         raise UsageError(f"{path}: is there already; use --force to overwrite it")
-    path.write_text(initial_spec(folder), encoding="utf-8")
+    files.write(path, initial_spec(folder))
     click.echo(f"written: {path}\nnext: read it, then `diagnoser validate {path}` and `diagnoser run {path}`")
 
 

@@ -34,6 +34,7 @@ class InitialLoss(Record):
     penalty_in_loss: Float | None  # rise of the loss under the strong penalty
     penalty_in_weights: Float | None  # weight norm without minus with the strong penalty, after one update
     outcomes: tuple[Outcome, ...]
+    standardised: tuple[Float, ...] = ()  # the same, with inputs standardised by training statistics (control)
     first_non_finite: str | None = None
 
 

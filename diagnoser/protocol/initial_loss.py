@@ -7,31 +7,35 @@ from diagnoser.protocol.allowance import Allowance
 from diagnoser.protocol.smoothing import middle
 from diagnoser.protocol.so_far import Done
 from diagnoser.spec.fields import TrainingSpec
-from diagnoser.trials import Trial
+from diagnoser.trials import Transform, Trial
 
 INITIALISATIONS = 5  # one seed of a tiny net is off by up to 28 % (CATALOGUE, initial-loss-off-chance)
+CONTROLS = 3  # of them again on standardised inputs: is it the scale of the inputs?
 STRONG_PENALTY = 1.0  # visible in float32 after one update, whatever the weights
 
 
 def plan(spec: TrainingSpec, so_far: Steps, done: Done, *, allowance: Allowance) -> tuple[Trial, ...]:
-    """Five fresh models, and one update with and without a strong weight decay."""
+    """Five fresh models, three of them on standardised inputs too; one update with and without a strong penalty."""
     if done:
         return ()
-    limit = allowance.limit(trials=INITIALISATIONS + 2)
+    limit = allowance.limit(trials=INITIALISATIONS + CONTROLS + 2)
     fresh = tuple(
         Trial(seed=spec.seed + n, updates=0, regularised=False, evaluations=0, max_seconds=limit)
         for n in range(INITIALISATIONS)
     )
+    scaled = (Transform.STANDARDISE_INPUTS,)
+    controls = tuple(trial.model_copy(update={"transforms": scaled}) for trial in fresh[:CONTROLS])
     penalised = tuple(
         Trial(seed=spec.seed, updates=1, regularised=False, evaluations=0, penalty=penalty, max_seconds=limit)
         for penalty in (0.0, STRONG_PENALTY)
     )
-    return fresh + penalised
+    return fresh + controls + penalised
 
 
 def read(spec: TrainingSpec, so_far: Steps, done: Done) -> InitialLoss:
     """The observed losses beside the theory's."""
-    fresh = [result for trial, result in done if trial.penalty is None]
+    fresh = [result for trial, result in done if trial.penalty is None and not trial.transforms]
+    controls = [result for trial, result in done if trial.transforms]
     plain, penalised = ([result for trial, result in done if trial.penalty == p] for p in (0.0, STRONG_PENALTY))
     guess = theory.chance(spec, known.assumptions(so_far), known.data(so_far))
     spread = middle([result.initial_outputs_std for result in fresh])
@@ -50,6 +54,7 @@ def read(spec: TrainingSpec, so_far: Steps, done: Done) -> InitialLoss:
         penalty_in_loss=_difference(pair[1].initial_loss, pair[0].initial_loss) if pair else None,
         penalty_in_weights=_difference(pair[0].weight_norm_end, pair[1].weight_norm_end) if pair else None,
         outcomes=tuple(r.outcome for r in fresh),
+        standardised=tuple(r.initial_loss for r in controls if r.initial_loss is not None),
         first_non_finite=next((r.first_non_finite for r in fresh if r.first_non_finite), None),
     )
 

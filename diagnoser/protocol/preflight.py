@@ -8,7 +8,7 @@ from diagnoser.evidence.preflight import ProbeResult
 from diagnoser.evidence.steps import Preflight
 from diagnoser.protocol.allowance import Allowance
 from diagnoser.spec.fields import TrainingSpec
-from diagnoser.trials import Outcome, Probe, ProbeKind, UserError
+from diagnoser.trials import CUT_SHORT, Outcome, Probe, ProbeKind, UserError
 
 UNSUPPORTED = "Unsupported"
 """The class that `training` raises for what has no meaning here: nothing of the user's failed."""
@@ -87,11 +87,12 @@ def failure(outcome: Outcome, *, message: str | None, kind: str | None, tracebac
             ours = kind == UserCodeError.__name__  # our own words about their code, which raised nothing
             because = message if ours and message else f"your code raised {words}"
             return NotMeasured(reason=Reason.USER_ERROR, because=because, traceback=traceback or None)
-        case Outcome.TIMED_OUT if traceback:
+        case Outcome.TIMED_OUT if traceback and kind != CUT_SHORT:
             because = f"your code did not come back: {message}" if message else "your code did not come back in time"
             return NotMeasured(reason=Reason.USER_ERROR, because=because, traceback=traceback)
         case Outcome.TIMED_OUT:
-            return NotMeasured(reason=Reason.BUDGET, because="the budget ended before this was measured")
+            because = "the budget ended before this was measured"
+            return NotMeasured(reason=Reason.BUDGET, because=because, traceback=traceback or None)
         case Outcome.OUT_OF_MEMORY:
             because = f"the device ran out of memory ({words})" if words else "the device ran out of memory"
             return NotMeasured(reason=Reason.USER_ERROR, because=because, traceback=traceback)

@@ -30,7 +30,7 @@ from diagnoser.protocol.executor import Executor
 from diagnoser.protocol.so_far import Done
 from diagnoser.records import Record
 from diagnoser.spec.fields import TrainingSpec
-from diagnoser.trials import Outcome, Trial, TrialResult
+from diagnoser.trials import CUT_SHORT, Outcome, Trial, TrialResult
 
 R = TypeVar("R", bound=Record)
 
@@ -275,7 +275,7 @@ class Session:
             return NotMeasured(reason=Reason.BUDGET, because="the budget left no time for this step")
         useful = {Outcome.COMPLETED, Outcome.DIVERGED}
         if not any(result.outcome in useful for _, result in done):
-            told = [r for _, r in done if r.error is not None]  # what the budget cut has nothing to say
+            told = [r for _, r in done if r.error is not None and r.error.kind != CUT_SHORT]
             first = next((r for r in told if r.outcome is Outcome.USER_ERROR), told[0] if told else done[0][1])
             error = first.error
             return preflight.failure(

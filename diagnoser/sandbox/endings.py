@@ -7,13 +7,17 @@ from diagnoser.evidence.preflight import ProbeResult
 from diagnoser.messages import Result, Work
 from diagnoser.sandbox.limits import TIME_FACTOR
 from diagnoser.sandbox.supervisor import Ending
-from diagnoser.trials import Outcome, Probe, TrialResult, UserError
+from diagnoser.trials import CUT_SHORT, Outcome, Probe, TrialResult, UserError
+
+EVALUATION_SECONDS = 10.0  # a trial that stops itself still evaluates a model that may be slow
 
 
 def result_of(work: Work, ending: Ending) -> Result:
-    """Say how the work ended; work that the run's deadline ended within its own time is nobody's error."""
-    cut = ending.cause == "timed_out" and not _is_overdue(work, ending)
-    return lost(work, outcome=_outcome(ending), error=None if cut else _error(ending), seconds=ending.seconds)
+    """Say how the work ended; that the run's deadline ended it is nobody's error, but where it was may tell."""
+    error = _error(ending)
+    if ending.cause == "timed_out" and not _is_overdue(work, ending):
+        error = error.model_copy(update={"kind": CUT_SHORT})
+    return lost(work, outcome=_outcome(ending), error=error, seconds=ending.seconds)
 
 
 def lost(work: Work, *, outcome: Outcome, error: UserError | None, seconds: float = 0.0) -> Result:
@@ -43,7 +47,7 @@ def load_error(ending: Ending, *, doing: str) -> UserCodeError | EngineError:
 
 def _is_overdue(work: Work, ending: Ending) -> bool:
     """Tell whether work had long been expected to end itself, at `max_seconds`, when it was ended."""
-    return work.max_seconds is None or ending.seconds > TIME_FACTOR * work.max_seconds
+    return work.max_seconds is None or ending.seconds > TIME_FACTOR * work.max_seconds + EVALUATION_SECONDS
 
 
 def _outcome(ending: Ending) -> Outcome:

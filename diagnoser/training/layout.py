@@ -134,9 +134,10 @@ def infer_layout(spec: TrainingSpec, model: nn.Module, batch: Batch) -> Layout:
     if first_error is None:
         raise UserCodeError(f"The batch holds no tensor that could be the model's input. {advice(batch)}")
     if candidates and _fits(candidates[0], model):
-        raise user_code_error(
-            f"The model failed on the first batch, read as {candidates[0].describe}.\n{real(batch)}", first_error
-        )
+        told = user_code_error(f"The model failed on the first batch, read as {candidates[0].describe}", first_error)
+        a_pair = isinstance(batch, list | tuple) and len(batch) == 2 and all(isinstance(p, Tensor) for p in batch)
+        shown = real(batch) if a_pair else advice(batch)  # only a pair leaves nothing to explain
+        raise UserCodeError(f"{told}\n{shown}", remote_traceback=told.remote_traceback) from first_error
     raise UserCodeError(
         f"The model could not be called with the batch ({type(first_error).__name__}: {first_error}). {advice(batch)}",
         remote_traceback=users_traceback(first_error),

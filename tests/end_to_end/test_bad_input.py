@@ -80,7 +80,7 @@ BY_A_RULE = {"a target out of range", "NaN everywhere"}
 def test_what_goes_wrong_after_a_first_batch_is_in_the_report(tmp_path: Path, case: str) -> None:
     model, data, words = AFTER_A_BATCH[case]
     spec = mischief.write(tmp_path, model=model, data=data)
-    done = diagnoser("run", spec, "--preset", "quick", "--budget", "40s", cwd=tmp_path)
+    done = diagnoser("run", spec, "--preset", "quick", "--budget", "60s", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not any(part in done.stdout + done.stderr for part in OURS)
     assert words in done.stdout

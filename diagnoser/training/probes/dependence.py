@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from diagnoser.spec.fields import Task
+from diagnoser.training.batches import tensors
 from diagnoser.training.probes.bench import UnanswerableError, answer, difference
 from diagnoser.training.probes.double import as_double, default_double
 from diagnoser.training.workload import Workload
@@ -19,6 +20,7 @@ IGNORED = 1e-6  # relative difference below which outputs are equal (CATALOGUE, 
 MIXED = 1e-5  # above the float32 noise of one row's sums when its neighbour changes
 AFFINE = 1e-4  # of what the output moves at all (CATALOGUE, layers-without-nonlinearity)
 SCALES = (1.0, 10.0, 100.0)  # a small signal is nearly linear in any network; a larger one is not
+CONTINUED = 0.9  # of the targets stand in the text one place later; ignored and replaced ones do not
 ROWS = 8  # a first, a middle and a last one, and some to tell apart
 
 
@@ -86,8 +88,12 @@ def mixes_samples(asked: Model) -> bool:
 
 
 def sees_future(asked: Model) -> bool:
-    """A changed later token changes an earlier output."""
-    tokens = _tokens(asked)
+    """A changed later token changes an earlier output.
+
+    Of several texts (source and translation) the one is changed that holds the earlier targets: only there is the next
+    token the answer.
+    """
+    tokens = _text_to_continue(asked)
     output = _by_time(asked, tokens)
     spare = torch.unique(tokens)
     if len(spare) < 2:
@@ -97,7 +103,7 @@ def sees_future(asked: Model) -> bool:
             continue
 
         def replace(tensor: Tensor, position: int = position) -> Tensor:
-            if tensor.shape != tokens.shape or tensor.dtype != tokens.dtype:
+            if tensor is not tokens:
                 return tensor
             changed = tensor.clone()
             here = changed[:, position]
@@ -167,6 +173,27 @@ def _tokens(asked: Model) -> Tensor:
     if tokens.is_floating_point() or tokens.dtype == torch.bool or tokens.ndim != 2 or tokens.shape[1] < 3:
         raise UnanswerableError("the inputs are not rows of tokens")
     return tokens
+
+
+def _text_to_continue(asked: Model) -> Tensor:
+    """The tokens that the targets continue; the first input where no other could be meant."""
+    inputs = [leaf for leaf in tensors(asked.layout.inputs(asked.batch)) if leaf.ndim == 2 and _are_tokens(leaf)]
+    if len(inputs) < 2:
+        return _tokens(asked)
+    target = asked.layout.target(asked.batch)
+    for tokens in inputs:
+        if target is None or target.shape != tokens.shape or tokens.shape[1] < 3:
+            continue
+        for given, wanted in ((tokens[:, 1:], target[:, :-1]), (tokens, target)):  # the second: the model shifts
+            counted = wanted >= 0
+            if counted.any() and float((given == wanted)[counted].float().mean()) >= CONTINUED:
+                return tokens
+    raise UnanswerableError("which of the texts the targets continue could not be told")
+
+
+def _are_tokens(tensor: Tensor) -> bool:
+    """Whole numbers that are not only 0 and 1, which is a mask."""
+    return not tensor.is_floating_point() and tensor.dtype != torch.bool and bool((tensor > 1).any())
 
 
 def _by_time(asked: Model, tokens: Tensor, output: Tensor | None = None) -> Tensor:

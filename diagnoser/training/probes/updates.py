@@ -137,7 +137,12 @@ def _rows(module: nn.Module, weight: Tensor) -> Tensor:
 
 
 def _twin_share(before: Tensor, after: Tensor, gradients: Tensor) -> float | None:
-    """Twins have equal weights after the updates, and the same gradient or equal weights (but not 0) before."""
+    """Twins have equal weights after the updates, and the same gradient or equal weights (but not 0) before.
+
+    A layer that began at 0 and still is 0 holds nothing but twins; one that starts at 0 on purpose has left it by now.
+    """
+    if len(after) > 1 and not before.any() and not after.any():
+        return 1.0
     reached = gradients.norm(dim=1) > 0
     before, after, gradients = before[reached][:UNITS], after[reached][:UNITS], gradients[reached][:UNITS]
     if len(gradients) < 2:

@@ -39,7 +39,8 @@ def check(
         raise NotApplicable("a linear model has the capacity of a linear model, by choice")
     if overfit is None and curves is None:
         raise Unjudged("neither the small set nor a full run was measured")
-    stuck = overfit is not None and _fails_everywhere(overfit) and not _gradient_wrong(gradient)
+    known = assumptions.task is not Task.CUSTOM  # how low the loss of a `step` of one's own can fall is not known
+    stuck = known and overfit is not None and _fails_everywhere(overfit) and not _gradient_wrong(gradient)
     below = curves is not None and _below_baseline(curves, baselines, scan)
     short = curves is not None and assumptions.task is not Task.LANGUAGE_MODEL and _leaves_room(curves, scan)
     fix = widths.widened(spec, factor=WIDER)
@@ -106,12 +107,14 @@ def _settled(curves: Curves, scan: LrScan | None) -> bool:
 def _below_baseline(curves: Curves, baselines: Baselines | None, scan: LrScan | None) -> bool:
     if baselines is None or curves.metric != baselines.metric or not _settled(curves, scan):
         return False
-    linear = next((score.train for score in baselines.scores if score.name == "linear"), None)
-    if linear is None:
+    score = next((score for score in baselines.scores if score.name == "linear"), None)
+    if score is None or score.train is None:
         return False
     sign = 1.0 if curves.higher_is_better else -1.0
     ends = [user_runs.last(run.train_metric) for run in user_runs.ours(curves)]
     margin = BELOW * max(baselines.standard_error, curves.standard_error or 0.0)
+    # What a linear model has beyond its own validation it knows by heart: a network need not.
+    linear = score.validation if sign * (score.train - score.validation) > margin else score.train
     return user_runs.enough(end is not None and sign * (linear - end) > margin for end in ends)
 
 

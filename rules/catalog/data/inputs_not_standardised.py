@@ -1,9 +1,10 @@
 """Do the inputs come in a scale that makes training slow or unstable?"""
 
 from collections.abc import Iterator
+from statistics import median
 
 from diagnoser.evidence.preflight import DataProfile, ModelProfile
-from diagnoser.evidence.steps import Overfit, Treatments
+from diagnoser.evidence.steps import InitialLoss, Overfit, Treatments
 from diagnoser.findings import Confidence, Fix, FixState, Severity
 from diagnoser.records import is_finite
 from diagnoser.trials import Transform
@@ -20,6 +21,8 @@ LARGE, SMALL = 10.0, 0.01  # overall std; z-scored and [0, 1] data lie far insid
 FAR_OFF = 3.0  # overall |mean| / std
 UNEVEN_COLUMNS = 100.0  # p95 / p5 of the columns' std; a suspicion only: 11,400 on MNIST / 255, which trains well
 MOSTLY_INDICATORS = 0.5  # share of columns with only 0 and 1
+FAR, NEAR = 2.0, 1.25  # times chance (CATALOGUE, initial-loss-off-chance: warning above the one, hint above the other)
+SEEDS = 3
 FIX = Fix(
     title="Standardise the inputs with the training rows' mean and std", transforms=(Transform.STANDARDISE_INPUTS,)
 )
@@ -38,7 +41,11 @@ CURED = (
 
 
 def check(
-    data: DataProfile, model: ModelProfile | None, overfit: Overfit | None, treatments: Treatments | None
+    data: DataProfile,
+    model: ModelProfile | None,
+    initial: InitialLoss | None,
+    overfit: Overfit | None,
+    treatments: Treatments | None,
 ) -> Iterator[Finding | Passed]:
     if data.input_kind == "tokens":
         raise NotApplicable("the inputs are tokens")
@@ -56,13 +63,17 @@ def check(
         return
     verified = confirmation.state(treatments, FIX) is FixState.VERIFIED
     control = overfit is not None and not _columns_only(data) and _small_set_needs_it(overfit)
-    severity = Severity.WARNING if verified or control else Severity.INFO
-    confidence = Confidence.HIGH if verified else Confidence.MEDIUM if control else Confidence.LOW
+    start = initial is not None and _start_needs_it(initial)
+    severity = Severity.WARNING if verified or control or start else Severity.INFO
+    confidence = Confidence.HIGH if verified or start else Confidence.MEDIUM if control else Confidence.LOW
     proof = ""
     if verified:
         proof = " Trained on standardised inputs, the model is clearly better."
     elif control:
         proof = " The small set is learned with standardised inputs, and at no learning rate without."
+    elif start and initial is not None:
+        before, after = median(initial.observed), median(initial.standardised)
+        proof = f" An untrained model loses {before:.3g} on them, and {after:.3g} once they are standardised."
     yield Finding(
         title=f"Inputs are not standardised ({observed})",
         message=f"The training inputs have {observed}: {suspicion}.{proof}",
@@ -72,7 +83,7 @@ def check(
         expected=expected,
         evidence=("/steps/preflight/data/value/train/mean", "/steps/preflight/data/value/train/std"),
         fixes=(FIX,),
-        explains=CURED if verified or control else (),
+        explains=CURED if verified or control else ("initial-loss-off-chance",) if start else (),
         key="data",
     )
 
@@ -89,6 +100,14 @@ def _suspicion(data: DataProfile) -> str | None:
     if ratio is not None and ratio > UNEVEN_COLUMNS:
         return f"the widest columns vary {ratio:,.0f} times as much as the narrowest"
     return None
+
+
+def _start_needs_it(initial: InitialLoss) -> bool:
+    """Whether every untrained model starts far above a guess, and on standardised inputs every one near it."""
+    chance, scaled = initial.chance, initial.standardised
+    if not is_finite(chance) or chance is None or len(scaled) < SEEDS:
+        return False
+    return min(initial.observed) > FAR * chance and max(scaled) < NEAR * chance
 
 
 def _columns_only(data: DataProfile) -> bool:

@@ -7,7 +7,7 @@ from diagnoser.evidence.steps import InitialLoss, Overfit, Treatments
 from diagnoser.findings import Confidence, Fix, Severity
 from diagnoser.records import is_finite
 from diagnoser.trials import Transform
-from rules import claims, signal, user_runs
+from rules import claims, pretrained, signal, user_runs
 from rules.rule import Finding, NotApplicable, Passed, Rule
 
 RULE = Rule(
@@ -46,6 +46,8 @@ def check(
 ) -> Iterator[Finding | Passed]:
     if model.equal_for_different_seeds:
         raise NotApplicable("every build has the same weights: they are pretrained, not initial")
+    if pretrained.mostly_frozen(model):
+        raise NotApplicable("most weights are frozen and the same in every build: they are pretrained, not initial")
     logits = user_runs.middle(initial.outputs_std)
     start = user_runs.middle(initial.observed)
     times = start / initial.chance if start is not None and initial.chance else None

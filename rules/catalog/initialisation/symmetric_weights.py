@@ -31,9 +31,12 @@ EFFECTS = (
 )
 
 
+OF_ZEROS = ("dead-relu-units", "unused-parameters")  # zero weights answer 0 and pass no gradient on
+
+
 def check(model: ModelProfile, overfit: Overfit | None, treatments: Treatments | None) -> Iterator[Finding | Passed]:
     hidden = [layer for layer in model.layers if layer.hidden and is_finite(layer.unit_gradient_similarity)]
-    if model.affine:
+    if model.affine and not any(layer.weight_norm == 0 for layer in hidden):  # a network of zeros is affine too
         raise NotApplicable("in a network without nonlinearity the gradients of units are parallel anyway")
     if not hidden:
         if not any(layer.hidden for layer in model.layers):
@@ -59,7 +62,7 @@ def check(model: ModelProfile, overfit: Overfit | None, treatments: Treatments |
             expected=expected,
             evidence=(f"/steps/preflight/model/value/layers/{index}/unit_gradient_similarity",),
             fixes=(FIX,),
-            explains=() if severity is Severity.INFO else EFFECTS,
+            explains=() if severity is Severity.INFO else EFFECTS + (OF_ZEROS if layer.weight_norm == 0 else ()),
             key="model",
             subject=layer.path,
         )

@@ -8,7 +8,7 @@ from diagnoser.evidence.preflight import Assumptions, DataProfile, LossProfile, 
 from diagnoser.evidence.steps import InitialLoss, Treatments
 from diagnoser.findings import Confidence, Fix, FixState, Severity
 from diagnoser.trials import Transform
-from rules import confirmation
+from rules import confirmation, pretrained
 from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -59,10 +59,13 @@ def check(
         return
     verified = confirmation.state(treatments, FIX) is FixState.VERIFIED
     confirmed = verified and off > CONFIRMED
-    warning = off > FAR or confirmed
+    loaded = pretrained.mostly_frozen(model)  # its answers for the task that it knows may be sure and wrong here
+    warning = (off > FAR and not loaded) or confirmed
     low = Confidence.LOW if len(finite) < FEWEST or not warning else Confidence.MEDIUM
     meaning = (
-        "fresh weights should know nothing" if off > 1 else "it knows something already: pretrained weights, or a leak"
+        ("its frozen layers come from another task" if loaded else "fresh weights should know nothing")
+        if off > 1
+        else "it knows something already: pretrained weights, or a leak"
     )
     yield Finding(
         title=f"The loss starts at {off:.2g} times chance",

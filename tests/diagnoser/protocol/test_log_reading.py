@@ -98,15 +98,15 @@ def test_tables_with_semicolons_and_decimal_commas_are_read(tmp_path: Path) -> N
     assert (log.run.train_loss, log.run.validation_loss) == ((2.3, 1.5), (2.4, 1.9))
 
 
-def test_a_hundred_thousand_batches_give_a_small_record(tmp_path: Path) -> None:
-    rows = [{"step": float(step), "loss": loss(step / 300)} for step in range(100_000)]
+def test_tens_of_thousands_of_batches_give_a_small_record(tmp_path: Path) -> None:
+    rows = [{"step": float(step), "loss": loss(step / 300)} for step in range(30_000)]
     log = read(written(tmp_path / "log.csv", rows))
-    assert log.run.updates == 100_000
+    assert log.run.updates == 30_000
     assert len(log.run.model_dump_json()) < 50_000
 
 
-def test_a_hundred_thousand_epochs_give_a_small_record(tmp_path: Path) -> None:
-    rows = [{"epoch": float(epoch), "loss": 2.0, "val_loss": 2.1} for epoch in range(100_000)]
+def test_tens_of_thousands_of_epochs_give_a_small_record(tmp_path: Path) -> None:
+    rows = [{"epoch": float(epoch), "loss": 2.0, "val_loss": 2.1} for epoch in range(30_000)]
     log = read(written(tmp_path / "log.csv", rows))
     assert len(log.run.epochs) <= POINTS_KEPT
 

@@ -157,3 +157,9 @@ def test_figures_are_defined_as_in_training(name: str) -> None:
     truth, predicted = rng.integers(CLASSES, size=80), rng.integers(CLASSES, size=80)
     output = nn.functional.one_hot(torch.from_numpy(predicted), CLASSES).float()
     assert scorer("class", name)(truth, predicted) == pytest.approx(given.metric(output, torch.from_numpy(truth)))
+
+
+def test_a_target_that_is_the_input_is_no_task_for_a_simple_model() -> None:
+    x = torch.rand(200, FEATURES, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(Unsupported, match="copy"):
+        baselines(((x, x), (x[:80], x[:80])), model=lambda: nn.Linear(FEATURES, FEATURES), loss="mse_loss", task=None)

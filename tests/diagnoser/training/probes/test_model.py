@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 from diagnoser.evidence.preflight import LayerProfile, ModelProfile
 from diagnoser.spec.fields import Task
@@ -325,6 +326,19 @@ def test_equal_filters_are_seen() -> None:
     assert [layer(seen, path).unit_gradient_similarity for path in ("conv1", "conv2", "head")] == [1.0, 1.0, None]
 
 
+def zeroed(model: Model) -> Model:
+    for weight in model.parameters():
+        nn.init.zeros_(weight)
+    return model
+
+
+def test_a_network_of_zeros_holds_nothing_but_copies() -> None:
+    seen = measured(lambda: zeroed(Functional(torch.relu)))
+    assert [layer.unit_gradient_similarity for layer in seen.layers if layer.hidden and layer.weight_norm == 0][:1] == [
+        1.0
+    ]
+
+
 def test_parallel_gradients_alone_are_no_symmetry() -> None:
     class OneInput(nn.Module):
         def __init__(self) -> None:
@@ -574,3 +588,19 @@ def test_no_time_leaves_questions_open_and_says_so() -> None:
     assert [one.path for one in seen.layers] == ["first", "last"]
     assert (seen.inputs_ignored, seen.samples_mixed, seen.output) == (None, None, None)
     assert any("no time was left" in line for line in seen.unanswered)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_a_translator_may_read_its_whole_source_and_not_its_own_answer(causal: bool) -> None:
+    class Translator(Attention):
+        """The mean of the source is added to each position of the answer."""
+
+        def forward(self, source: Tensor, so_far: Tensor) -> Tensor:  # type: ignore[override]  # two texts
+            return super().forward(so_far) + self.head(self.tokens(source).mean(1, keepdim=True))
+
+    (x, _), _ = texts()
+    target = x.flip(1)
+    so_far = torch.cat([torch.zeros_like(target[:, :1]), target[:, :-1]], dim=1)
+    data = (TensorDataset(x, so_far, target),) * 2
+    seen = measured(lambda: Translator(causal=causal), data=data, task=Task.LANGUAGE_MODEL)
+    assert seen.future_visible is (not causal)

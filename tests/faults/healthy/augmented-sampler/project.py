@@ -1,4 +1,5 @@
 """Rare digits are drawn more often, and every draw gets noise of its own."""
+
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
@@ -26,13 +27,20 @@ def build_data(noise=0.1):
     x_train, x_val, y_train, y_val = train_test_split(x, y, test_size=0.25, stratify=y, random_state=0)
     weights = 1 / torch.bincount(y_train).float()
     sampler = WeightedRandomSampler(weights[y_train], len(y_train))
-    return (DataLoader(Noisy(x_train, y_train, noise), batch_size=32, sampler=sampler),
-            DataLoader(TensorDataset(x_val, y_val), batch_size=128))
+    return (
+        DataLoader(Noisy(x_train, y_train, noise), batch_size=32, sampler=sampler),
+        DataLoader(TensorDataset(x_val, y_val), batch_size=128),
+    )
 
 
 def build_model():
     return nn.Sequential(
-        nn.Conv2d(1, 12, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(12, 24, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(96, 10),
+        nn.Conv2d(1, 12, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(12, 24, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(96, 10),
     )

@@ -1,4 +1,5 @@
 """Bags of words of uneven length, in one flat list with offsets, as nn.EmbeddingBag takes them."""
+
 import numpy as np
 import torch
 from torch import nn
@@ -33,8 +34,10 @@ def collate(rows):
 
 def build_data():
     train, val = Messages(3000, 1), Messages(600, 2)
-    return (DataLoader(train, batch_size=32, shuffle=True, collate_fn=collate),
-            DataLoader(val, batch_size=100, collate_fn=collate))
+    return (
+        DataLoader(train, batch_size=32, shuffle=True, collate_fn=collate),
+        DataLoader(val, batch_size=100, collate_fn=collate),
+    )
 
 
 class Topics(nn.Module):

@@ -1,4 +1,5 @@
 """Which of three motifs is hidden in a string of 20 letters?"""
+
 import numpy as np
 import torch
 from torch import nn
@@ -12,7 +13,7 @@ def build_data(rows=2000, length=20, letters=8):
     y = rng.integers(0, 3, rows)
     where = rng.integers(0, length - 3, rows)
     for row in range(rows):
-        x[row, where[row]:where[row] + 3] = MOTIFS[y[row]]
+        x[row, where[row] : where[row] + 3] = MOTIFS[y[row]]
     x, y = torch.tensor(x), torch.tensor(y)
     return (x[:1500], y[:1500]), (x[1500:], y[1500:])
 

@@ -1,4 +1,5 @@
 """Logistic regression: malignant or benign, from 30 measurements of a cell."""
+
 import torch
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split

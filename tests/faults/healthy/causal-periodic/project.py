@@ -1,4 +1,5 @@
 """A causal transformer on strings that repeat with a period of 3 to 6, one token in twenty replaced."""
+
 import numpy as np
 import torch
 from torch import nn

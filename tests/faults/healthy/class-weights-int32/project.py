@@ -1,4 +1,5 @@
 """Labels come as int32 from the instrument; the loss weighs rare grades up."""
+
 import numpy as np
 import torch
 from sklearn.datasets import make_classification
@@ -10,8 +11,18 @@ WEIGHTS = torch.tensor([0.5, 1.1, 3.3])
 
 
 def build_data():
-    x, y = make_classification(4500, 16, n_informative=9, n_redundant=3, n_classes=3, n_clusters_per_class=1,
-                               weights=[0.66, 0.24, 0.10], class_sep=1.5, flip_y=0.01, random_state=6)
+    x, y = make_classification(
+        4500,
+        16,
+        n_informative=9,
+        n_redundant=3,
+        n_classes=3,
+        n_clusters_per_class=1,
+        weights=[0.66, 0.24, 0.10],
+        class_sep=1.5,
+        flip_y=0.01,
+        random_state=6,
+    )
     x_train, x_val, y_train, y_val = train_test_split(x, y.astype(np.int32), test_size=0.3, stratify=y, random_state=6)
     mean, std = x_train.mean(0), x_train.std(0)
     t = lambda a: torch.tensor((a - mean) / std, dtype=torch.float32)

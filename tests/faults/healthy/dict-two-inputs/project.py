@@ -10,8 +10,12 @@ class Sales(Dataset):
         rng = np.random.default_rng(seed)
         self.numbers = torch.tensor(rng.normal(size=(rows, 6)), dtype=torch.float32)
         self.place = torch.tensor(rng.integers(0, 25, rows))
-        y = 0.5 * self.numbers[:, 0] - 0.3 * self.numbers[:, 1] * self.numbers[:, 2] + torch.tensor(
-            effects, dtype=torch.float32)[self.place] * 0.7 + 0.2 * torch.tensor(rng.normal(size=rows), dtype=torch.float32)
+        y = (
+            0.5 * self.numbers[:, 0]
+            - 0.3 * self.numbers[:, 1] * self.numbers[:, 2]
+            + torch.tensor(effects, dtype=torch.float32)[self.place] * 0.7
+            + 0.2 * torch.tensor(rng.normal(size=rows), dtype=torch.float32)
+        )
         self.price = y.float()
 
     def __len__(self):

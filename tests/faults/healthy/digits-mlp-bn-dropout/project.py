@@ -13,7 +13,13 @@ def build_data():
 
 def build_model():
     return nn.Sequential(
-        nn.Linear(64, 96), nn.BatchNorm1d(96), nn.ReLU(), nn.Dropout(0.2),
-        nn.Linear(96, 48), nn.BatchNorm1d(48), nn.ReLU(), nn.Dropout(0.2),
+        nn.Linear(64, 96),
+        nn.BatchNorm1d(96),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(96, 48),
+        nn.BatchNorm1d(48),
+        nn.ReLU(),
+        nn.Dropout(0.2),
         nn.Linear(48, 10),
     )

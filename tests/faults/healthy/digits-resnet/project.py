@@ -8,7 +8,8 @@ from torch.nn import functional as F
 def build_data():
     digits = load_digits()
     x_train, x_val, y_train, y_val = train_test_split(
-        digits.images[:, None] / 16, digits.target, test_size=0.25, stratify=digits.target, random_state=0)
+        digits.images[:, None] / 16, digits.target, test_size=0.25, stratify=digits.target, random_state=0
+    )
     t = lambda a: torch.tensor((a - 0.305) / 0.376, dtype=torch.float32)
     return (t(x_train), torch.tensor(y_train)), (t(x_val), torch.tensor(y_val))
 
@@ -32,7 +33,10 @@ class ResNet(nn.Module):
         self.stem = nn.Sequential(nn.Conv2d(1, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU())
         self.stage1 = Block(channels)
         self.down = nn.Sequential(
-            nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(2 * channels), nn.ReLU())
+            nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(2 * channels),
+            nn.ReLU(),
+        )
         self.stage2 = Block(2 * channels)
         self.head = nn.Linear(2 * channels, 10)
 

@@ -9,7 +9,10 @@ from torch.utils.data import TensorDataset
 def build_data():
     x = load_digits().data / 16
     train, val = train_test_split(x, test_size=0.25, random_state=0)
-    return (TensorDataset(torch.tensor(train, dtype=torch.float32)), TensorDataset(torch.tensor(val, dtype=torch.float32)))
+    return (
+        TensorDataset(torch.tensor(train, dtype=torch.float32)),
+        TensorDataset(torch.tensor(val, dtype=torch.float32)),
+    )
 
 
 class VAE(nn.Module):

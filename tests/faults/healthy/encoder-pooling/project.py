@@ -1,4 +1,5 @@
 """An encoder with mean pooling: which of five word families does a short message use most?"""
+
 import numpy as np
 import torch
 from torch import nn

@@ -1,4 +1,5 @@
 """The next hour of a load curve, from the last 24; the future is held out."""
+
 import numpy as np
 import torch
 from torch import nn
@@ -12,7 +13,7 @@ def build_data(hours=2200, window=24):
     for i in range(1, hours):
         noise[i] = 0.8 * noise[i - 1] + 0.15 * rng.standard_normal()
     series = level + noise
-    x = np.stack([series[i:i + window] for i in range(hours - window)])
+    x = np.stack([series[i : i + window] for i in range(hours - window)])
     y = series[window:]
     mean, std = series[:1700].mean(), series[:1700].std()
     x = torch.tensor((x - mean) / std, dtype=torch.float32)[:, None]
@@ -24,7 +25,8 @@ class Forecaster(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv = nn.Sequential(
-            nn.Conv1d(1, 16, 5, padding=2), nn.ReLU(), nn.Conv1d(16, 16, 5, padding=2), nn.ReLU(), nn.Flatten())
+            nn.Conv1d(1, 16, 5, padding=2), nn.ReLU(), nn.Conv1d(16, 16, 5, padding=2), nn.ReLU(), nn.Flatten()
+        )
         self.head = nn.Linear(16 * 24, 1)
 
     def forward(self, x):

@@ -1,4 +1,5 @@
 """A new head on a frozen backbone that was trained on another half of the digits."""
+
 import functools
 
 import torch

@@ -1,4 +1,5 @@
 """The community of each node of one graph; the loss sees the labels of some, validation those of others."""
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -52,5 +53,5 @@ def step(model, batch):
 @torch.no_grad()
 def evaluate(model, batches):
     model.eval()
-    (x, edges, labels, mask), = batches
+    ((x, edges, labels, mask),) = batches
     return {"accuracy": (model(x, edges).argmax(-1) == labels)[mask].float().mean().item()}

@@ -1,4 +1,5 @@
 """Two noisy views of one digit belong together; the other rows of the batch are the wrong answers."""
+
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -10,7 +11,10 @@ from torch.utils.data import TensorDataset
 def build_data():
     x = load_digits().data / 16
     train, val = train_test_split(x, test_size=0.25, random_state=0)
-    return (TensorDataset(torch.tensor(train, dtype=torch.float32)), TensorDataset(torch.tensor(val, dtype=torch.float32)))
+    return (
+        TensorDataset(torch.tensor(train, dtype=torch.float32)),
+        TensorDataset(torch.tensor(val, dtype=torch.float32)),
+    )
 
 
 class Encoder(nn.Module):

@@ -1,4 +1,5 @@
 """Ordinary least squares by gradient descent; NumPy arrays in and out."""
+
 import numpy as np
 import torch
 from sklearn.datasets import make_regression

@@ -1,4 +1,5 @@
 """Low-rank adapters on a pretrained digit classifier that has never seen the new, mirrored digits."""
+
 import functools
 
 import torch
@@ -36,7 +37,7 @@ class Adapted(nn.Module):
     def __init__(self, linear, rank=8):
         super().__init__()
         self.linear = linear
-        self.a = nn.Parameter(torch.randn(rank, linear.in_features) / linear.in_features ** 0.5)
+        self.a = nn.Parameter(torch.randn(rank, linear.in_features) / linear.in_features**0.5)
         self.b = nn.Parameter(torch.zeros(linear.out_features, rank))
 
     def forward(self, x):

@@ -1,4 +1,5 @@
 """Guess the hidden tokens of counting sequences from both sides; a fresh fifth is hidden each time."""
+
 import numpy as np
 import torch
 from torch import nn
@@ -20,7 +21,9 @@ class MaskedModel(nn.Module):
         super().__init__()
         self.tokens = nn.Embedding(VOCAB + 1, dim)
         self.places = nn.Embedding(LENGTH, dim)
-        layer = nn.TransformerEncoderLayer(dim, 4, 96, dropout=0.0, batch_first=True, norm_first=True, activation="gelu")
+        layer = nn.TransformerEncoderLayer(
+            dim, 4, 96, dropout=0.0, batch_first=True, norm_first=True, activation="gelu"
+        )
         self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
         self.head = nn.Linear(dim, VOCAB)
         nn.init.normal_(self.tokens.weight, std=0.3)

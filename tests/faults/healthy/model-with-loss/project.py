@@ -1,4 +1,5 @@
 """A model in the manner of the transformers library: keywords in, a dict with loss and logits out."""
+
 import numpy as np
 import torch
 from torch import nn
@@ -48,4 +49,6 @@ class Classifier(nn.Module):
 def build_optimizer(model, lr, weight_decay):
     decayed = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
-    return torch.optim.AdamW([{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}], lr=lr)
+    return torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}], lr=lr
+    )

@@ -1,4 +1,5 @@
 """Twenty targets at once: a spectrum from ten settings."""
+
 import numpy as np
 import torch
 from torch import nn

@@ -1,4 +1,5 @@
 """One to five stars, as a number: the distance counts."""
+
 import numpy as np
 import torch
 from torch import nn

@@ -1,4 +1,5 @@
 """A small MLP-Mixer with stochastic depth; mixup and clipping in a loop of its own."""
+
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -8,7 +9,8 @@ from torch import nn
 def build_data():
     digits = load_digits()
     x_train, x_val, y_train, y_val = train_test_split(
-        digits.images[:, None], digits.target, test_size=0.25, stratify=digits.target, random_state=4)
+        digits.images[:, None], digits.target, test_size=0.25, stratify=digits.target, random_state=4
+    )
     mean, std = x_train.mean(), x_train.std()
     t = lambda a: torch.tensor((a - mean) / std, dtype=torch.float32)
     return (t(x_train), torch.tensor(y_train)), (t(x_val), torch.tensor(y_val))

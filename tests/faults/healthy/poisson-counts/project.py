@@ -1,4 +1,5 @@
 """Counts a day, from weather and season; the network gives the logarithm of the rate."""
+
 import numpy as np
 import torch
 from torch import nn

@@ -1,4 +1,5 @@
 """The 10 %, 50 % and 90 % quantiles of a noisy quantity, by the pinball loss."""
+
 import numpy as np
 import torch
 from torch import nn

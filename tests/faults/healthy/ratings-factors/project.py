@@ -1,4 +1,5 @@
 """Matrix factorisation: ratings of 80 films by 120 people."""
+
 import numpy as np
 import torch
 from torch import nn

@@ -1,4 +1,5 @@
 """Each pixel is background, disc or square: a small U-Net."""
+
 import numpy as np
 import torch
 from torch import nn
@@ -13,7 +14,7 @@ def build_data(rows=400, size=16):
         for kind in (1, 2):
             centre = rng.uniform(3, size - 3, 2)[:, None, None]
             away = np.abs(grid - centre)
-            inside = (away ** 2).sum(0) < 9 if kind == 1 else away.max(0) < 2.5
+            inside = (away**2).sum(0) < 9 if kind == 1 else away.max(0) < 2.5
             y[row][inside] = kind
     x[:, 0] = np.choose(y, [-0.5, 0.4, 1.2]) + 0.4 * rng.standard_normal(y.shape)
     x, y = torch.from_numpy(x), torch.from_numpy(y)

@@ -1,4 +1,5 @@
 """Tag each token by its kind and its left neighbour; short sentences are padded, and padding does not count."""
+
 import numpy as np
 import torch
 from torch import nn
@@ -25,8 +26,10 @@ def collate(rows):
 
 
 def build_data():
-    return (DataLoader(sentences(800, 0), batch_size=32, shuffle=True, collate_fn=collate),
-            DataLoader(sentences(200, 1), batch_size=50, collate_fn=collate))
+    return (
+        DataLoader(sentences(800, 0), batch_size=32, shuffle=True, collate_fn=collate),
+        DataLoader(sentences(200, 1), batch_size=50, collate_fn=collate),
+    )
 
 
 class Tagger(nn.Module):

@@ -1,4 +1,5 @@
 """Pairs of digits: close together when they are the same, a margin apart when not."""
+
 import numpy as np
 import torch
 from sklearn.datasets import load_digits

@@ -1,4 +1,5 @@
 """A probability out, and a loss that takes one; half of the wide hidden layer is dropped."""
+
 import torch
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import train_test_split

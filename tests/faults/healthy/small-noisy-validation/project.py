@@ -1,4 +1,5 @@
 """240 patients, of whom 40 are held out; one answer in six is a coin's."""
+
 import numpy as np
 import torch
 from torch import nn

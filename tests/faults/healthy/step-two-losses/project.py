@@ -1,4 +1,5 @@
 """Two tasks on one trunk: the digit, and how much ink it took."""
+
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -14,8 +15,10 @@ def build_data():
     rows = train_test_split(x, y, ink, test_size=0.25, stratify=y, random_state=0)
     x_train, x_val, y_train, y_val, ink_train, ink_val = rows
     t = lambda a: torch.tensor(a, dtype=torch.float32)
-    return (TensorDataset(t(x_train), torch.tensor(y_train), t(ink_train)),
-            TensorDataset(t(x_val), torch.tensor(y_val), t(ink_val)))
+    return (
+        TensorDataset(t(x_train), torch.tensor(y_train), t(ink_train)),
+        TensorDataset(t(x_val), torch.tensor(y_val), t(ink_val)),
+    )
 
 
 class TwoHeads(nn.Module):

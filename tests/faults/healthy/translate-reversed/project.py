@@ -1,4 +1,5 @@
 """Encoder and decoder: write a short word backwards, each letter moved on by one."""
+
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset

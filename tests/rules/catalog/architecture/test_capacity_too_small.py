@@ -61,6 +61,10 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     ),
 }
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
+    "a loss of one's own, whose floor is not known": (
+        (SPEC, make.assumptions(task=Task.CUSTOM), MODEL, STUCK),
+        "passed",
+    ),
     "a healthy run": (
         (SPEC, ASSUMED, MODEL, make.overfit(), make.curves(), make.lr_scan(), make.baselines()),
         "passed",

@@ -31,6 +31,12 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
         Confidence.HIGH,
         "clearly better",
     ),
+    "raw columns that send the first loss far off are a warning for sure": (
+        (RAW, make.initial_loss(observed=(9.9, 11.0, 10.2, 9.8, 10.5), standardised=(2.31, 2.29, 2.33))),
+        Severity.WARNING,
+        Confidence.HIGH,
+        "once they are standardised",
+    ),
     "scaled by 255 twice": (
         (make.data_profile(train=make.split_profile(mean=0.002, std=0.001), on_grid_255_squared=True),),
         Severity.INFO,

@@ -45,6 +45,10 @@ SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
     "raw inputs, which explain the start": ((LOUD, MODEL, RAW), "passed"),
     "a high loss from narrow outputs": ((make.initial_loss(observed=(9.0,) * 5), MODEL, DATA), "passed"),
     "a loss without theory": ((make.initial_loss(chance=None), MODEL, DATA), "passed"),
+    "most weights pretrained and frozen": (
+        (LOUD, make.model_profile(parameters=1000, frozen_parameters=800, frozen_are_random_share=0.0), DATA),
+        "not_applicable",
+    ),
     "pretrained weights": ((LOUD, make.model_profile(equal_for_different_seeds=True), DATA), "not_applicable"),
 }
 

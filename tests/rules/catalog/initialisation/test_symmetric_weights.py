@@ -45,6 +45,10 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
         "100%",
     ),
 }
+ZEROS = make.model_profile(
+    affine=True, layers=(make.layer_profile("net.0", unit_gradient_similarity=1.0, weight_norm=0.0), *make.layers()[1:])
+)
+FIRES["a network of zeros, affine though it is"] = ((ZEROS, STUCK), Severity.ERROR, Confidence.HIGH, "net.0")
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
     "random weights": ((make.model_profile(), make.overfit()), "passed"),
     "some parallel gradients": ((alike(0.3),), "passed"),

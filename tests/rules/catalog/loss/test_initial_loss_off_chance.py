@@ -30,6 +30,12 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     ),
     "eight times": ((start(17.9),), Severity.WARNING, Confidence.MEDIUM, "2.303 (ln 10)"),
     "two initialisations only": ((start(17.9, observed=(17.9, 18.0)),), Severity.WARNING, Confidence.LOW, "17.9"),
+    "frozen layers that come from another task": (
+        (start(4.9), make.model_profile(parameters=1000, frozen_parameters=800, frozen_are_random_share=0.0)),
+        Severity.INFO,
+        Confidence.LOW,
+        "another task",
+    ),
     "far below chance": ((start(0.2),), Severity.INFO, Confidence.LOW, "leak"),
 }
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
