@@ -34,7 +34,18 @@ def whole(curves: Curves) -> tuple[CurveRun, ...]:
 
 
 def enough(flags: Iterable[bool]) -> bool:
-    """Whether it holds in at least two seeds, and in more than half of them."""
+    """Whether it holds in at least two seeds, and in more than half of them.
+
+    Raises Unjudged when it was seen in the only run there is: one seed proves nothing, and is no pass either.
+    """
+    seen = tuple(flags)
+    if seen == (True,):
+        raise Unjudged("it was seen in the only run there is; what depends on the seed must appear in two")
+    return in_most(seen)
+
+
+def in_most(flags: Iterable[bool]) -> bool:
+    """The same for rules that have other evidence to fall back on."""
     seen = tuple(flags)
     return sum(seen) >= ENOUGH_SEEDS and sum(seen) > len(seen) / 2
 

@@ -100,7 +100,7 @@ def _diverges_in_scan(scan: LrScan | None, lr: float) -> str:
     if scan is None or point is None:
         return ""
     lost = sum(_lost(point))
-    if not user_runs.enough(_lost(point)):
+    if not user_runs.in_most(_lost(point)):
         return ""
     learns = [
         p
@@ -130,7 +130,7 @@ def _fails_on_small_set(overfit: Overfit | None, lr: float) -> str:
     plain = rates.plain_attempts(overfit)
     own = [attempt for attempt in plain if rates.same(attempt.lr, lr)]
     below = [attempt.lr for attempt in plain if attempt.memorised and LOWER * attempt.lr <= lr * rates.NEAR]
-    if not below or not user_runs.enough(rates.failed(attempt) for attempt in own):
+    if not below or not user_runs.in_most(rates.failed(attempt) for attempt in own):
         return ""
     bad = sum(rates.failed(attempt) for attempt in own)
     return f"The small set is not learned at {lr:g} ({bad} of {len(own)} seeds), and is learned at {max(below):g}."
@@ -147,7 +147,7 @@ def _keeps_up(curves: Curves | None, scan: LrScan | None, lr: float) -> bool:
         for run in curves.runs
         if run.loop == "ours"
     ]
-    return user_runs.enough(end is not None and end <= median(point.final) for end in ends)
+    return user_runs.in_most(end is not None and end <= median(point.final) for end in ends)
 
 
 def _hint(scan: LrScan | None, searched: rates.Rate | None, lr: float) -> str:

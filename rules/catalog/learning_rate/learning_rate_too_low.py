@@ -18,6 +18,7 @@ RULE = Rule(
 HIGHER = 10.0  # CATALOGUE: the best lr lies at 10 times the user's or more; short scans flatter high rates
 HALF_AS_MUCH = 0.5  # of the fall at the best lr: a run that has fallen more than this is only a little slow
 STANDS_STILL = 0.05  # of the initial loss, at the user's lr
+LONG_ENOUGH = 100  # updates of the scan: shorter ones flatter high rates (CATALOGUE, no-learning-rate-works)
 MOVES = 0.25  # of the initial loss, at ten times the user's lr
 GRID_STEP = 3.3  # half a decade: the proposal has no room above it
 FULL_SPEED = ("too-few-epochs", "underfitting", "loss-plateaus", "nothing-learned", "small-set-not-memorised")
@@ -106,7 +107,7 @@ def _fails_in_all_seeds(overfit: Overfit | None, lr: float) -> bool:
 def _stands_still(scan: LrScan | None, lr: float) -> bool:
     """At the user's lr the scan's loss hardly moves, at ten times as much or more it does."""
     own = rates.fall(rates.point(scan, lr))
-    if scan is None or own is None:
+    if scan is None or own is None or scan.updates < LONG_ENOUGH:
         return False
     above = [rates.fall(point) for point in scan.points if point.lr * rates.NEAR >= HIGHER * lr]
     return own < STANDS_STILL and any(fall is not None and fall > MOVES for fall in above)

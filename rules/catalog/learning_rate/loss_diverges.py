@@ -26,7 +26,7 @@ def check(curves: Curves) -> Iterator[Finding | Passed]:
         raise NotApplicable("the loss is not finite before the first update, so there is nothing to diverge from")
     diverged = [run for run in judged if _diverges(run)]
     expected = f"a smoothed loss that ends below its start, weights that stay below {WEIGHTS_GROW:g} times theirs"
-    enough = user_runs.enough(_diverges(run) for run in judged) or len(diverged) == len(judged)
+    enough = user_runs.in_most(_diverges(run) for run in judged) or len(diverged) == len(judged)
     if not diverged or not enough:
         yield Passed(observed=f"{len(diverged)} of {len(judged)} runs diverge", expected=expected)
         return

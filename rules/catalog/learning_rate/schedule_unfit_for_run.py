@@ -152,4 +152,4 @@ def _fell_before(curves: Curves | None, *, start: float) -> bool:
         end = max(1, round(start * len(losses)))
         if len(losses) > end >= 2 and losses[0] > 0:
             flags.append(losses[end - 2] - losses[end - 1] > STILL_FELL * losses[0])
-    return user_runs.enough(flags)
+    return user_runs.in_most(flags)

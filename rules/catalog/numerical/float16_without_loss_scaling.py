@@ -43,7 +43,7 @@ def check(
         yield Passed(observed="another precision was tried and is not better", expected=expected)
         return
     observed = f"{sum(lost)} of {len(lost)} runs lost" if any(lost) else "the loss stands still on a high level"
-    broken = claim.verified and user_runs.enough(lost)
+    broken = claim.verified and user_runs.in_most(lost)
     yield Finding(
         title="Training fails in float16",
         message=f"With `precision: float16` {observed}.{claim.words}",

@@ -51,7 +51,7 @@ def check(
                 when=f"from update {at:,} on{whose}",
                 seeds=f"{len(broken)} of {len(runs)} runs",
                 first=next((run.first_non_finite for run in broken if run.first_non_finite), None),
-                sure=user_runs.enough(_broken(run) for run in runs),
+                sure=user_runs.in_most(_broken(run) for run in runs),
                 pointer="/steps/curves/value/runs",
                 expected=expected,
             )
@@ -63,7 +63,7 @@ def check(
             when=f"within {max(a.updates for a in lost):,} updates on the small set",
             seeds=f"{len(lost)} of {len(own)} seeds",
             first=None,
-            sure=user_runs.enough(a in lost for a in own),
+            sure=user_runs.in_most(a in lost for a in own),
             pointer="/steps/overfit/value/attempts",
             expected=expected,
         )
