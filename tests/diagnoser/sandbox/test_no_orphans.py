@@ -14,7 +14,8 @@ from diagnoser.spec.fields import TrainingSpec
 
 ROOT = Path(__file__).parents[3]
 SUPERVISOR = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever started the tests may ignore it
 from pathlib import Path
 from diagnoser.sandbox.local_executor import LocalExecutor
 from diagnoser.spec.fields import TrainingSpec
