@@ -115,7 +115,7 @@ def _below_baseline(curves: Curves, baselines: Baselines | None, scan: LrScan | 
     margin = BELOW * max(baselines.standard_error, curves.standard_error or 0.0)
     # What a linear model has beyond its own validation it knows by heart: a network need not.
     linear = score.validation if sign * (score.train - score.validation) > margin else score.train
-    return user_runs.enough(end is not None and sign * (linear - end) > margin for end in ends)
+    return user_runs.in_most(end is not None and sign * (linear - end) > margin for end in ends)
 
 
 def _leaves_room(curves: Curves, scan: LrScan | None) -> bool:
