@@ -15,11 +15,12 @@ ENOUGH_FOR_IMPORTANCE = 6  # a forest on fewer configurations says nothing
 TREES = 64
 
 
-def trials(values: Iterable[Values], *, seed: int, updates: int, limit: float) -> tuple[Trial, ...]:
+def trials(
+    values: Iterable[Values], *, seed: int, updates: int, limit: float, evaluations: int = 1
+) -> tuple[Trial, ...]:
     """One trial per configuration, trained without decay of the lr and judged on validation."""
-    return tuple(
-        Trial(seed=seed, changes=dict(one), updates=updates, evaluations=1, max_seconds=limit) for one in values
-    )
+    plain = Trial(seed=seed, updates=updates, evaluations=evaluations, max_seconds=limit)
+    return tuple(plain.model_copy(update={"changes": dict(one)}) for one in values)
 
 
 def badness(result: TrialResult, assumed: Assumptions) -> tuple[float, float]:

@@ -29,10 +29,12 @@ class ToyExecutor:
         *,
         user_lr: float = 1e-3,
         total_updates: int = 200,
+        seconds_per_update: float = 1e-3,
         change: Callable[[Trial, TrialResult], TrialResult] | None = None,
     ) -> None:
         self.user_lr = user_lr
         self.total_updates = total_updates
+        self.seconds_per_update = seconds_per_update
         self.change = change or (lambda _, result: result)
         self.given: list[Trial] = []
         self.processes = 2
@@ -62,7 +64,9 @@ class ToyExecutor:
             ProbeKind.ASSUMPTIONS: make.assumptions(
                 updates_per_epoch=20, total_updates=self.total_updates, effective_lr=self.user_lr
             ),
-            ProbeKind.SYSTEM: make.system_profile(seconds_per_update=1e-3, seconds_per_evaluation=1e-3),
+            ProbeKind.SYSTEM: make.system_profile(
+                seconds_per_update=self.seconds_per_update, seconds_per_evaluation=1e-3
+            ),
             ProbeKind.DATA: make.data_profile(),
         }
         value: Assumptions | SystemProfile | None = values.get(probe.probe)  # type: ignore[assignment]  # three kinds

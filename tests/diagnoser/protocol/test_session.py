@@ -115,6 +115,23 @@ def test_a_search_keeps_the_users_own_configuration_and_names_what_mattered():
     assert best == pytest.approx(BEST_LR)
 
 
+def test_the_coarse_search_halves_many_short_runs_to_a_few_longer_ones():
+    steps, _ = _walk(ToyExecutor())
+    coarse = _value(steps.coarse_search)
+    rungs = [trial.rung for trial in coarse.trials]
+    assert coarse.mode == "caviar"
+    assert rungs.count(0) >= 3 * rungs.count(1) > 0
+    longest = {trial.updates for trial in coarse.trials if trial.rung == 1}
+    assert min(longest) > max(trial.updates for trial in coarse.trials if trial.rung == 0)
+
+
+def test_a_search_whose_runs_are_dear_changes_one_thing_at_a_time():
+    steps, _ = _walk(ToyExecutor(seconds_per_update=1.0), minutes=2.0)
+    coarse = _value(steps.coarse_search)
+    assert coarse.mode == "panda"
+    assert coarse.trials[0].values["optimizer.lr"] == 1e-3
+
+
 def test_the_fine_search_asks_a_gaussian_process():
     steps, _ = _walk(ToyExecutor())
     assert "gaussian_process" in {trial.proposed_by for trial in _value(steps.fine_search).trials}
