@@ -58,6 +58,40 @@ class Trial(Record):
     max_seconds: float | None = None  # stop there, `stopped_by` "time"; not part of what is measured
 
 
+NUMBERS = frozenset(
+    {
+        "optimizer.lr",
+        "optimizer.weight_decay",
+        "optimizer.momentum",
+        "optimizer.args.momentum",
+        "optimizer.args.betas",
+        "optimizer.args.eps",
+        "optimizer.args.alpha",
+        "optimizer.args.lr_decay",
+        "optimizer.args.dampening",
+        "loss.args.label_smoothing",
+    }
+)
+"""Keys of the spec that are numbers to the arithmetic of an update: trials that differ only in them may be stacked."""
+
+
+def kind_of(trial: Trial) -> Trial:
+    """Strip a trial of all in which the trials of one stack may differ: numbers, seed, labels, length and its limits."""
+    return trial.model_copy(
+        update={
+            "seed": 0,
+            "changes": {key: value for key, value in trial.changes.items() if key not in NUMBERS},
+            "rows": trial.rows.model_copy(update={"labels": "given", "inputs": "given"}),
+            "updates": None,
+            "penalty": None,
+            "stop_when_memorised": False,
+            "stop_when_stalled": False,
+            "evaluations": 1,
+            "max_seconds": None,
+        }
+    )
+
+
 CUT_SHORT = "CutShort"
 """The kind of a UserError that is none: the run's deadline came, and the traceback says where the work was."""
 
@@ -114,7 +148,8 @@ class TrialResult(Record):
     updates: int = 0
     rows_used: int = 0
     batches_per_epoch: int = 0
-    seconds: float = 0.0  # training alone
+    seconds: float = 0.0  # training alone; of a stacked trial its share of the stack's
+    stacked: int = 1  # trials that were trained at the same time as one batched model, this one among them
     initial_loss: Float | None = (
         None  # on the fixed check batch (up to 512 rows), before any update, BatchNorm on batch statistics
     )

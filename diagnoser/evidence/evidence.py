@@ -11,6 +11,14 @@ SCHEMA_VERSION = "1.0"
 """1.0 (2026-11): first form. A minor version adds fields, a major one changes or removes some."""
 
 
+class StackedTrials(Record):
+    """How some of the trials were run: together as one batched model, or one after the other, and why."""
+
+    trials: int
+    at_once: int  # 1: one after the other
+    because: str  # what the timed probe found, or what forbids stacking
+
+
 class ExecutionPlan(Record):
     """How the trials were run; the same plan on the same CPU gives the same evidence, measured times aside."""
 
@@ -18,6 +26,7 @@ class ExecutionPlan(Record):
     processes: int
     threads_per_process: int
     stacked: bool = False
+    stacks: tuple[StackedTrials, ...] = ()  # by size and reason, the most trials first
     trials_run: int = 0
     trials_from_cache: int = 0
 

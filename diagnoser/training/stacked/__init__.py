@@ -1,0 +1,1 @@
+"""Trials that differ only in numbers, trained at the same time as one batched model."""
