@@ -39,31 +39,48 @@ def _watched(prepared: Prepared, watch: Watch, *, users: bool) -> TrialResult:
     measured: dict[str, Any] = {}
     stopped_by: StoppedBy = "length"
     try:
-        if prepared.workload.loss_problem is not None and prepared.workload.device.type == "cuda":
-            raise IndexError(prepared.workload.loss_problem)  # on the device it would take the process with it
-        measured["weight_norm_start"] = weight_norm(prepared.model)
-        measured["initial_outputs_std"] = watch.measure_start()
-        watch.started, watch.aside = time.perf_counter(), 0.0
+        begin(prepared, watch, measured)
         if prepared.updates > 0:
             stopped_by = _run(prepared, watch, users=users, measured=measured)
-        measured["seconds"] = watch.seconds
-        try:
-            watch.finish(stopped_by=stopped_by)
-            measured |= _at_the_end(prepared, watch, stopped_by=stopped_by)
-        except USER_STOPS:
-            if stopped_by != "diverged":  # NaN outputs are refused by some losses: the divergence is the result
-                raise
     except USER_STOPS as error:
-        if is_ours(error):
-            raise
-        measured.setdefault("seconds", watch.seconds)
-        return _result(prepared, watch, measured, stopped_by="error", error=error)
+        return fail(prepared, watch, measured, error)
+    return conclude(prepared, watch, measured, stopped_by=stopped_by, users=users)
+
+
+def begin(prepared: Prepared, watch: Watch, measured: dict[str, Any]) -> None:
+    """Measure what the untrained model tells, and start the clock. Raises what the user's code raises."""
+    if prepared.workload.loss_problem is not None and prepared.workload.device.type == "cuda":
+        raise IndexError(prepared.workload.loss_problem)  # on the device it would take the process with it
+    measured["weight_norm_start"] = weight_norm(prepared.model)
+    measured["initial_outputs_std"] = watch.measure_start()
+    watch.started, watch.aside = time.perf_counter(), 0.0
+
+
+def conclude(
+    prepared: Prepared, watch: Watch, measured: dict[str, Any], *, stopped_by: StoppedBy, users: bool = False
+) -> TrialResult:
+    """Measure what the trained model tells, and make the result."""
+    measured["seconds"] = watch.seconds
+    try:
+        watch.finish(stopped_by=stopped_by)
+        measured |= _at_the_end(prepared, watch, stopped_by=stopped_by)
+    except USER_STOPS as error:
+        if stopped_by != "diverged":  # NaN outputs are refused by some losses: the divergence is the result
+            return fail(prepared, watch, measured, error)
     if stopped_by == "diverged" and watch.bad_batch is not None and not users:
         bad_update = watch.bad_batch // prepared.spec.accumulate_batches
         measured["first_non_finite"] = non_finite.find(prepared.workload, prepared, updates=bad_update)
     elif watch.initial_loss is not None and watch.initial_loss != watch.initial_loss:  # NaN
         measured["first_non_finite"] = non_finite.find(prepared.workload, prepared, updates=0)
     return _result(prepared, watch, measured, stopped_by=stopped_by)
+
+
+def fail(prepared: Prepared, watch: Watch, measured: dict[str, Any], error: BaseException) -> TrialResult:
+    """Make the result of a trial that the user's code ended; our own failures propagate."""
+    if is_ours(error):
+        raise error
+    measured.setdefault("seconds", watch.seconds)
+    return _result(prepared, watch, measured, stopped_by="error", error=error)
 
 
 def _run(prepared: Prepared, watch: Watch, *, users: bool, measured: dict[str, Any]) -> StoppedBy:

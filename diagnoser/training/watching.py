@@ -45,6 +45,7 @@ class Watch:
         self.trial = prepared.trial
         self.workload = prepared.workload
         self.report = report
+        self.limit = prepared.trial.max_seconds  # seconds of wall time; a stack has those of all its trials
         self.stops_at_length = stops_at_length  # False: the user's loop ends when its batches do
         self.updates = 0
         self.losses: list[float] = []
@@ -59,6 +60,7 @@ class Watch:
         self.best: tuple[float, dict[str, Tensor]] | None = None
         self.started = time.perf_counter()
         self.aside = 0.0  # seconds that were not training
+        self.share: float | None = None  # seconds of a stack's training that are this trial's; None: it runs alone
         self._pending: list[Tensor] = []
         self._epochs_without_gain = 0
         self._best_value = math.nan
@@ -102,8 +104,7 @@ class Watch:
             prepared.schedule.after_update()
         if prepared.average is not None:
             prepared.average.after_update()
-        limit = self.trial.max_seconds
-        if limit is not None and time.perf_counter() - self.started > limit:
+        if self.limit is not None and time.perf_counter() - self.started > self.limit:
             self.flush()
             raise Stop("time")
         if self.updates >= self._next:
@@ -167,6 +168,8 @@ class Watch:
     @property
     def seconds(self) -> float:
         """Time spent on training alone."""
+        if self.share is not None:
+            return self.share
         return max(0.0, time.perf_counter() - self.started - self.aside)
 
     def curve(self) -> tuple[tuple[float, ...], tuple[float, ...], int]:
