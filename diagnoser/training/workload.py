@@ -25,6 +25,7 @@ from diagnoser.training.optimisers import Schedule, build_optimizer, build_sched
 from diagnoser.training.randomness import forked, restored
 from diagnoser.training.reading import Splits, build_splits, fingerprint
 from diagnoser.training.resolve import import_attribute, imported_files
+from diagnoser.training.stacked.decisions import Decisions
 
 DEFAULT_EPOCHS = 10  # DESIGN 5
 # Rows of one forward pass without gradients: as many as a check batch has, fewer when a row is large.
@@ -58,6 +59,7 @@ class Workload:
     loss_is_mean: bool = True  # False: the loss grows with the batch
     loss_problem: str | None = None  # what the first loss raised because of values, not shapes: a label out of range
     one_initialisation: bool = False  # a module instance was given: every trial starts from a copy of it
+    stacking: Decisions = field(default_factory=Decisions)  # what was found out about stacking this model
     _plain: list[Splits] = field(default_factory=list)
 
     # -- building -----------------------------------------------------------------------------------------------------
