@@ -147,10 +147,10 @@ class _Stack:
         watched = self.members[0].watch.instruments is not None
         norms = clip_(gradient, clip) if clip is not None else None  # (N,)
         if watched:
-            norms = gradient.norm(dim=1) if norms is None else norms
-            for member, norm in zip(self.members, norms.unbind(), strict=True):
+            known = [None] * len(self.members) if norms is None else norms.unbind()
+            for member, norm in zip(self.members, known, strict=True):
                 assert member.watch.instruments is not None
-                member.watch.norms.append(norm)
+                member.watch.norms.append(member.watch.instruments.gradient_norm(norm))
                 member.watch.instruments.before_step(member.watch.updates)
         self._optimizer.step(self._joined.weights, gradient, frozen=self._frozen)
         self.updates += 1
