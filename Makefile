@@ -2,7 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python $(INSTALL)
+RIVALS := build/benchmark-venv
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow lint format benchmark clean chromium
@@ -52,8 +54,16 @@ chromium:
 	  $$root apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive $$root apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
-benchmark: .venv/local  ## what the instruments cost on a training step
-	$(BIN)/python benchmarks/loop_overhead.py
+# The tools that we are held against bring a hundred packages, among them an old setuptools and a torchvision that need
+# not fit this torch: they stay away from the environment that the tests run in.
+$(RIVALS)/installed: pyproject.toml constraints.txt
+	test -x $(RIVALS)/bin/python || $(PYTHON) -m venv $(RIVALS)
+	$(RIVALS)/bin/python $(INSTALL) torch==2.13.0
+	$(RIVALS)/bin/python $(INSTALL) -e '.[benchmark]'
+	touch $@
+
+benchmark: $(RIVALS)/installed  ## ours beside the others, one table of ratios; DATA=folder adds MNIST, QUICK=1 is short
+	$(RIVALS)/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(DATA),--data '$(DATA)')
 
 clean:  ## remove what was built, the environment too
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -14,18 +14,18 @@ from diagnoser import programs
 from diagnoser.errors import EngineError, UsageError
 from diagnoser.evidence.evidence import Environment, Evidence, ExecutionPlan, Run, Source
 from diagnoser.evidence.outcome import Measured, NotMeasured, Reason, measured
-from diagnoser.evidence.preflight import ProbeResult
 from diagnoser.evidence.steps import Curves, Steps
 from diagnoser.findings import Diagnosis, Finding
 from diagnoser.protocol import estimate as cost
 from diagnoser.protocol import preflight
-from diagnoser.protocol.allowance import Allowance
 from diagnoser.protocol.curves import standard_error
 from diagnoser.protocol.estimate import Estimate
 from diagnoser.protocol.events import Event
 from diagnoser.protocol.executor import Executor
 from diagnoser.protocol.log_curves import LoggedRun
-from diagnoser.protocol.session import Session, unmeasured
+from diagnoser.protocol.prices import priced
+from diagnoser.protocol.session import Session
+from diagnoser.sandbox import units
 from diagnoser.sandbox.limits import LOAD_SECONDS
 from diagnoser.sandbox.local_executor import LocalExecutor
 from diagnoser.spec.fields import Data, Factory, SpecSource, TrainingSpec
@@ -46,15 +46,22 @@ class Job:
 
 
 def run(
-    job: Job, *, cache: Path | None, on_event: Callable[[Event], None], on_problem: Callable[[str], None]
+    job: Job,
+    *,
+    cache: Path | None,
+    on_event: Callable[[Event], None],
+    on_problem: Callable[[str], None],
+    stacking: bool = True,
 ) -> Diagnosis:
     """Diagnose in child processes on this machine; `on_problem` is told in words what harms no result.
 
+    `stacking=False` trains one trial after the other, even where several at once would be faster.
     Raises UserCodeError when no model or no batch can be built, EngineError for a fault of ours.
     """
     started = time.monotonic()
     limit = load_seconds(job.spec)
-    with LocalExecutor(job.spec, folder=Path(job.source.folder), cache=cache, load_seconds=limit) as executor:
+    folder = Path(job.source.folder)
+    with LocalExecutor(job.spec, folder=folder, cache=cache, load_seconds=limit, stacking=stacking) as executor:
         diagnosis = diagnose(job, executor, kind="local", started=started, on_event=on_event)
         for problem in executor.problems:
             on_problem(problem)
@@ -79,18 +86,31 @@ def diagnose(
 
 
 def estimate(spec: TrainingSpec, source: SpecSource) -> Estimate:
-    """What a diagnosis would run and cost here, after timing a few steps in a child process."""
+    """What a diagnosis would run and cost here: the preflight is done, the steps after it are only walked."""
+    program, started = time.process_time(), time.monotonic()
     limit = load_seconds(spec)
     with LocalExecutor(spec, folder=Path(source.folder), cache=None, load_seconds=limit) as executor:
-        executor.open()
-        allowance = Allowance(seconds=spec.budget.minutes * 60)
-        probes = preflight.plan(spec, preflight.FIRST, allowance=allowance)
-        results = executor.run(probes, deadline=time.monotonic() + spec.budget.minutes * 60, on_result=_ignore)
-        answers = tuple(result for result in results if isinstance(result, ProbeResult))
-        preflight.raise_for_user_code(probes, answers)
-        steps = unmeasured()
-        steps = steps.model_copy(update={"preflight": preflight.read(steps.preflight, probes, answers)})
-        return cost.estimate(spec, steps, processes=executor.processes)
+        environment = executor.open()
+        opening = time.monotonic() - started
+        session = Session(spec, executor, _no_draft, _ignore, started)
+        session.look()
+        seconds = time.monotonic() - started - opening
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        job = Job(spec=spec, source=source, command="diagnoser plan")
+        evidence = _evidence(job, executor, environment, session.steps, kind="local", created=created, started=started)
+        began = time.monotonic()
+        draft = judge(evidence).findings
+        prices = priced(session.steps, program=program, opening=opening, judging=time.monotonic() - began)
+        processes = executor.processes
+    return cost.estimate(
+        spec,
+        session.steps,
+        draft,
+        prices=prices,
+        processes=processes,
+        form=lambda work: [unit.pieces for unit in units.form(work, processes=processes)],
+        preflight_seconds=seconds,
+    )
 
 
 def load_seconds(spec: TrainingSpec) -> float:
@@ -196,8 +216,13 @@ def write(diagnosis: Diagnosis, folder: Path) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def _ignore(_index: int, _result: object) -> None:
+def _ignore(_event: Event) -> None:
     """Estimates show no progress."""
+
+
+def _no_draft(_steps: Steps) -> tuple[Finding, ...]:
+    """Nothing is judged before the preflight is done."""
+    return ()
 
 
 def _evidence(
@@ -229,6 +254,8 @@ def _evidence(
                         "executor": kind,
                         "processes": executor.processes,
                         "threads_per_process": executor.threads_per_process,
+                        "stacked": any(stack.at_once > 1 for stack in executor.stacks),
+                        "stacks": executor.stacks,
                         "trials_run": executor.trials_run,
                         "trials_from_cache": executor.trials_from_cache,
                     }

@@ -1,10 +1,10 @@
-"""What do the supervisor and the child say to one another? One JSON line per request, one file per answer."""
+"""What do the supervisor and the child say to one another? A JSON line per request, a file per result and answer."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from diagnoser.evidence.evidence import Environment
+from diagnoser.evidence.evidence import Environment, StackedTrials
 from diagnoser.evidence.preflight import ProbeResult
 from diagnoser.records import Record
 from diagnoser.spec.fields import TrainingSpec
@@ -12,6 +12,8 @@ from diagnoser.trials import Probe, Trial, TrialResult
 
 Work = Trial | Probe
 Result = TrialResult | ProbeResult
+
+MOST_TRIALS = 16  # in one request; a stack gains nothing beyond (research/performance.md, stack size on a CPU)
 
 
 class Load(Record):
@@ -25,13 +27,14 @@ class Load(Record):
 
 
 class Perform(Record):
-    """Do a batch of work; today's batches hold one piece."""
+    """Do a probe, or trials of one kind, which may be trained together."""
 
     kind: Literal["perform"] = "perform"
     number: int
     until: float  # time.monotonic(), one clock for both processes: the supervisor ends the child then
     threads: int
     work: tuple[Work, ...]
+    largest_stack: int | None = None  # None: as many as fit and pay; 1: one after the other
 
 
 Request = Annotated[Load | Perform, Field(discriminator="kind")]
@@ -53,12 +56,19 @@ class Refused(Record):
     traceback: str
 
 
+class Part(Record):
+    """The result of one piece of work, told as soon as it is there."""
+
+    index: int  # in the request
+    result: Result
+    files: tuple[str, ...] = ()  # the user's files that are imported by now, relative to their folder
+
+
 class Done(Record):
-    """One result per piece of work, in order."""
+    """The work has ended, and each result was told; where the process is `spent`, some may be missing."""
 
     kind: Literal["done"] = "done"
-    results: tuple[Result, ...]
-    files: tuple[str, ...] = ()  # the user's files that are imported by now, relative to their folder
+    stacks: tuple[StackedTrials, ...] = ()
     spent: bool = False  # the process can do no further work (a CUDA context that is lost): start another
 
 
@@ -70,15 +80,26 @@ class Failed(Record):
     traceback: str
 
 
-Answer = Annotated[Loaded | Refused | Done | Failed, Field(discriminator="kind")]
+Spoken = Loaded | Refused | Done | Failed
+Answer = Annotated[Spoken, Field(discriminator="kind")]
 
 REQUEST: TypeAdapter[Load | Perform] = TypeAdapter(Request)
-ANSWER: TypeAdapter[Loaded | Refused | Done | Failed] = TypeAdapter(Answer)
+ANSWER: TypeAdapter[Spoken] = TypeAdapter(Answer)
+PART: TypeAdapter[Part] = TypeAdapter(Part)
 
 
 def answer_file(number: int) -> str:
     """Name the file that answers a request, in the child's output folder."""
     return f"{number}.json"
+
+
+def part_file(number: int, *, count: int) -> str:
+    """Name the file of the result that comes after `count` others of its request."""
+    return f"{number}.{count}.json"
+
+
+BELL_FILE = "bell"
+"""A FIFO: the child writes a byte into it whenever there is something to read."""
 
 
 FAULTS_FILE = "faults.txt"

@@ -117,13 +117,14 @@ class Evaluation(Record):
 
 
 class LayerTrace(Record):
-    """One weight tensor's layer at a few checks of a run; tuples over checks."""
+    """One weight tensor's layer at a few checks of a run; tuples over checks, of which activations have their own."""
 
     layer: str
     updates: tuple[int, ...]
     gradient_norm: tuple[Float, ...]
     weight_norm: tuple[Float, ...]
     update_ratio: tuple[Float, ...]  # |Δw| / |w| of one step
+    activation_updates: tuple[int, ...] = ()  # at which the shares were taken; empty: none, or at `updates`
     dead_share: tuple[Float, ...] = ()  # units <= 0 on the whole check batch; empty: no ReLU-like activation behind it
     saturated_share: tuple[Float, ...] = ()  # inputs beyond ±5 (sigmoid) or ±2.5 (tanh); empty: neither
 
@@ -156,7 +157,8 @@ class TrialResult(Record):
     initial_outputs_std: Float | None = None
     losses: tuple[Float, ...] = ()  # training loss of every `stride`-th batch
     stride: int = 1
-    gradient_norms: tuple[Float, ...] = ()  # same stride, only with instruments
+    gradient_norms: tuple[Float, ...] = ()  # of every `gradient_norm_every`-th update, only with instruments
+    gradient_norm_every: int = 1
     evaluations: tuple[Evaluation, ...] = ()
     final_loss: Float | None = None  # on the rows trained on, eval mode: the small set's yardstick
     final_metric: Float | None = None
@@ -164,6 +166,7 @@ class TrialResult(Record):
     floor_because: str = ""
     metric_ceiling: Float | None = None  # what counts as memorised
     contradictions: int = 0  # rows trained on that share an input with another label
+    # Of the user's real run alone, a `scheduled` trial: BatchNorm's three readings, noise, classes, outliers.
     train_mode_loss: Float | None = None  # same batch, train mode, dropout off: BatchNorm on batch statistics
     eval_mode_loss: Float | None = None
     recalibrated_loss: Float | None = None  # eval mode after 50 batches of fresh BatchNorm statistics
@@ -177,7 +180,7 @@ class TrialResult(Record):
     confusion: tuple[tuple[int, ...], ...] = ()  # rows: truth, columns: prediction; at most 50 classes
     outlier_loss_share: Float | None = None  # share of the squared error carried by the worst 1 % of rows
     first_non_finite: str | None = None  # "inputs", "targets", "loss", "gradient of layer X", "output of layer X"
-    peak_memory_mb: Float | None = None
+    peak_memory_mb: Float | None = None  # of the device; on a CPU of the whole process, what it held before included
 
 
 class ProbeKind(StrEnum):

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from diagnoser.evidence.evidence import ExecutionPlan
 from diagnoser.evidence.outcome import Measured, NotMeasured
 from diagnoser.evidence.steps import Preflight, Steps
 from diagnoser.findings import Diagnosis, Finding, FixState, Severity, Verdict
@@ -192,6 +193,8 @@ def _facts(diagnosis: Diagnosis) -> tuple[tuple[str, str], ...]:
         ("budget", f"{number(run.budget_minutes)} min asked, {seconds(run.used_seconds)} used"),
         ("execution", f"{run.plan.executor}, {run.plan.processes} x {plural(run.plan.threads_per_process, 'thread')}"),
         ("work", f"{run.plan.trials_run} pieces run, {run.plan.trials_from_cache} kept from before"),
+        *((("trained together", together),) if (together := _together(run.plan)) else ()),
+        *((("memory", memory),) if (memory := _memory(diagnosis.steps.preflight)) else ()),
         ("sandbox", run.sandbox),
         ("source", f"{where.source.hash[:16]}, commit {commit[:12]}{dirty}" if commit else where.source.hash[:16]),
         ("data", where.data_fingerprint[:16]),
@@ -199,6 +202,30 @@ def _facts(diagnosis: Diagnosis) -> tuple[tuple[str, str], ...]:
         ("versions", f"Python {where.python}, torch {where.torch}, diagnoser {diagnosis.engine_version}"),
         ("format", f"schema {diagnosis.schema_version}"),
     )
+
+
+def _together(plan: ExecutionPlan) -> str:
+    """Say how trials were stacked, and why others were not; the largest groups first."""
+    groups = [
+        f"{plural(group.trials, 'trial')} {group.at_once} at once"
+        if group.at_once > 1
+        else f"{group.trials} one by one"
+        for group in plan.stacks
+    ]
+    return "; ".join(f"{words} ({group.because})" for words, group in zip(groups, plan.stacks, strict=True))
+
+
+def _memory(preflight: Preflight) -> str:
+    """Say what a step took and how large a batch would fit."""
+    system = preflight.system
+    if isinstance(system, NotMeasured):
+        return ""
+    parts = []
+    if system.value.memory_mb is not None:
+        parts.append(f"{system.value.memory_mb:,.0f} MB at the peak")
+    if system.value.rows_that_fit is not None:
+        parts.append(f"batches of up to about {system.value.rows_that_fit:,} rows would fit")
+    return "; ".join(parts)
 
 
 def _unjudged(diagnosis: Diagnosis) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -1,14 +1,13 @@
 """The judge as a program: `python -E -P -m rules judge evidence.json`. A file or `-` in, JSON out."""
 
 import argparse
+import gc
 import json
 import sys
 from difflib import get_close_matches
 from pathlib import Path
 
 from diagnoser.errors import DiagnoserError, UsageError
-from diagnoser.evidence.reading import read_diagnosis, read_evidence
-from rules.rule import RuleDefinitionError
 
 OUR_BUG = 4
 
@@ -16,6 +15,8 @@ OUR_BUG = 4
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is that of DESIGN 8."""
     given = _parser().parse_args(arguments)
+    from rules.rule import RuleDefinitionError
+
     try:
         return int(given.run(given))
     except DiagnoserError as error:
@@ -24,6 +25,15 @@ def main(arguments: list[str] | None = None) -> int:
     except RuleDefinitionError as error:
         print(f"rules: our own catalogue is wrong: {error}", file=sys.stderr)
         return OUR_BUG
+
+
+def program() -> int:
+    """Run one command in a process of its own: it is over before rubbish matters, and looking for it takes a tenth."""
+    gc.disable()
+    try:
+        return main()
+    finally:
+        gc.freeze()  # else the interpreter looks through everything once more on its way out
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _judge(given: argparse.Namespace) -> int:
+    from diagnoser.evidence.reading import read_evidence
     from rules.engine import judge
 
     _write(given.out, judge(read_evidence(_text(given.evidence))).model_dump_json(indent=1))
@@ -65,6 +76,7 @@ def _judge(given: argparse.Namespace) -> int:
 
 
 def _draft(given: argparse.Namespace) -> int:
+    from diagnoser.evidence.reading import read_evidence
     from rules.engine import draft
 
     findings = draft(read_evidence(_text(given.evidence)))
@@ -111,6 +123,7 @@ def _page(given: argparse.Namespace) -> int:
 
 
 def _gate(given: argparse.Namespace) -> int:
+    from diagnoser.evidence.reading import read_diagnosis
     from rules.gate import gate
 
     text = _text(given.diagnosis)
@@ -158,4 +171,4 @@ def _write(file: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

@@ -7,8 +7,8 @@ import click
 
 from diagnoser import programs
 from diagnoser.cli import files
-from diagnoser.cli.measuring import DEFAULT_OUT, diagnose_spec
-from diagnoser.cli.options import cache_option, check_sandbox, measuring_options
+from diagnoser.cli.measuring import DEFAULT_OUT, Prints, diagnose_spec
+from diagnoser.cli.options import cache_option, check_sandbox, measuring_options, stack_option
 
 INCONCLUSIVE = 5
 
@@ -34,6 +34,7 @@ def _outputs(command: click.Command) -> click.Command:
 @click.argument("spec", type=click.Path(path_type=Path), default="diagnose.yaml")
 @click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, show_default=True, help="Output folder.")
 @cache_option(default=True)
+@stack_option
 @measuring_options
 def check(
     spec: Path,
@@ -44,6 +45,7 @@ def check(
     sandbox: str,
     as_json: bool,
     cache: bool,
+    stack: bool,
     baseline: Path | None,
     junit: Path | None,
     markdown: Path | None,
@@ -57,9 +59,8 @@ def check(
     check_sandbox(sandbox)
     earlier = files.read_diagnosis(baseline) if baseline is not None else None
     files.check_writable(junit, markdown)
-    diagnose_spec(
-        spec, out, preset=preset, budget=budget, seed=seed, cache=cache, prints="nothing" if as_json else "words"
-    )
+    prints: Prints = "nothing" if as_json else "words"
+    diagnose_spec(spec, out, preset=preset, budget=budget, seed=seed, cache=cache, stack=stack, prints=prints)
     _gate(files.read_diagnosis(out), earlier, junit=junit, markdown=markdown, strict=strict, as_json=as_json)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from diagnoser.cli import files
-from diagnoser.cli.options import cache_option, check_sandbox, load, measuring_options
+from diagnoser.cli.options import cache_option, check_sandbox, load, measuring_options, stack_option
 
 if TYPE_CHECKING:
     from diagnoser.findings import Diagnosis
@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 DEFAULT_OUT = "diagnosis"
 EXAMPLES = ("broken", "healthy")
 
+Prints = Literal["words", "json", "nothing"]
+"""What stands on stdout at the end."""
+
 
 @click.command()
 @click.argument("spec", type=click.Path(path_type=Path), default="diagnose.yaml")
 @click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, show_default=True, help="Output folder.")
 @cache_option(default=True)
+@stack_option
 @measuring_options
 def run(
     spec: Path,
@@ -34,15 +38,15 @@ def run(
     sandbox: str,
     as_json: bool,
     cache: bool,
+    stack: bool,
 ) -> None:
     """Diagnose what SPEC (diagnose.yaml) describes; writes evidence.json, diagnosis.json and report.html.
 
     Exit code 0 whenever a diagnosis was made, whatever it found; 3 when your code gives no model or no first batch.
     """
     check_sandbox(sandbox)
-    diagnose_spec(
-        spec, out, preset=preset, budget=budget, seed=seed, cache=cache, prints="json" if as_json else "words"
-    )
+    prints: Prints = "json" if as_json else "words"
+    diagnose_spec(spec, out, preset=preset, budget=budget, seed=seed, cache=cache, stack=stack, prints=prints)
 
 
 @click.command()
@@ -50,8 +54,9 @@ def run(
     "--out", type=click.Path(path_type=Path), default="diagnoser-demo", show_default=True, help="Output folder."
 )
 @cache_option(default=False)
+@stack_option
 @click.option("--json", "as_json", is_flag=True, help="Print both diagnoses as a JSON object on stdout.")
-def demo(out: Path, cache: bool, as_json: bool) -> None:
+def demo(out: Path, cache: bool, stack: bool, as_json: bool) -> None:
     """Diagnose the bundled example, a small CNN on real digits: first broken, then mended."""
     found = {}
     with files.folder(out):
@@ -65,7 +70,8 @@ def demo(out: Path, cache: bool, as_json: bool) -> None:
             click.echo(f"{example} example ({source}):", err=True)
             spec = source / "diagnose.yaml"
             asked: dict[str, None] = {"preset": None, "budget": None, "seed": None}
-            found[example] = diagnose_spec(spec, folder, **asked, cache=cache, prints="nothing" if as_json else "words")
+            prints: Prints = "nothing" if as_json else "words"
+            found[example] = diagnose_spec(spec, folder, **asked, cache=cache, stack=stack, prints=prints)
             shutil.rmtree(source / "__pycache__", ignore_errors=True)
     if as_json:
         click.echo(json.dumps({name: json.loads(one.model_dump_json()) for name, one in found.items()}))
@@ -100,7 +106,8 @@ def diagnose_spec(
     budget: float | None,
     seed: int | None,
     cache: bool,
-    prints: Literal["words", "json", "nothing"],
+    stack: bool,
+    prints: Prints,
 ) -> "Diagnosis":
     """Read a spec, diagnose it with progress on stderr, write the three files, and say what was found."""
     parsed, source = load(path, preset=preset, budget=budget, seed=seed)
@@ -114,7 +121,7 @@ def diagnose_spec(
     with files.folder(out):
         try:
             with Progress(preset=parsed.protocol.preset) as progress:
-                diagnosis = run(job, cache=kept, on_event=progress.tell, on_problem=_warn)
+                diagnosis = run(job, cache=kept, on_event=progress.tell, on_problem=_warn, stacking=stack)
         except KeyboardInterrupt:
             goes_on = "; what was measured is kept, and the same command goes on from there" if kept else ""
             click.echo(f"diagnoser: interrupted{goes_on}", err=True)

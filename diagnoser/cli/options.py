@@ -71,6 +71,17 @@ def cache_option(*, default: bool) -> Callable[[F], F]:
     )
 
 
+def stack_option(command: F) -> F:
+    """The option of the commands that train."""
+    return click.option(
+        "--stack/--no-stack",
+        "stack",
+        default=True,
+        show_default=True,
+        help="Train trials that differ only in numbers as one batched model where that is faster.",
+    )(command)
+
+
 def load(
     path: Path, *, preset: str | None, budget: float | None, seed: int | None
 ) -> "tuple[TrainingSpec, SpecSource]":

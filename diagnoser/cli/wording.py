@@ -69,17 +69,32 @@ def _shape(name: str, reading: CurveReading | None, metric: str) -> list[str]:
 
 
 def plan_table(estimate: Estimate) -> str:
-    """One line a step: trials, updates each, and seconds."""
-    rows = [("step", "pieces of work", "updates each", "estimated time"), *(_plan_row(e) for e in estimate.steps)]
+    """One line a step: trials, updates each, and seconds; then the range of the whole, and what it rests on."""
+    head = ("step", "pieces of work", "updates each", "expected time")
+    start = ("start", "", "", _seconds(estimate.starting))
+    end = ("judgment and report", "", "", _seconds(estimate.ending))
+    rows = [head, start, *(_plan_row(step) for step in estimate.steps), end]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     total = f"in all {_seconds(estimate.at_least)} to {_seconds(estimate.at_most)}, budget {_seconds(estimate.budget)}"
-    return "\n".join([*table, "", total, f"one update takes {estimate.seconds_per_update * 1e3:.3g} ms here"])
+    basis = f"one update takes {estimate.seconds_per_update * 1e3:.3g} ms here; {_fixes(estimate.proposed)}"
+    kept = "results kept from an earlier run are not counted: with them it takes less"
+    return "\n".join([*table, "", total, _wrap(basis, indent=""), _wrap(kept, indent="")])
 
 
 def _plan_row(step: StepEstimate) -> tuple[str, str, str, str]:
-    pieces = str(step.fewest) if step.fewest == step.most else f"{step.fewest} to {step.most}"
-    return (LABELS[step.step], pieces, str(step.updates), f"{_seconds(step.at_least)} to {_seconds(step.at_most)}")
+    if step.left_out and not step.pieces:
+        return (LABELS[step.step], "-", "-", f"left out: {step.left_out}")
+    low, high = step.updates
+    updates = "-" if not high else str(high) if low == high else f"{low} to {high}"
+    return (LABELS[step.step], str(step.pieces), updates, _seconds(step.seconds))
+
+
+def _fixes(proposed: Sequence[str]) -> str:
+    """What the treatment is expected to try."""
+    if not proposed:
+        return "no fix is proposed by now, and one is allowed for"
+    return f"{_count(len(proposed), 'fix').replace('fixs', 'fixes')} proposed by now: {'; '.join(proposed)}"
 
 
 def _user_error(diagnosis: Diagnosis) -> list[str]:

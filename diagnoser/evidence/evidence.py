@@ -48,8 +48,9 @@ class Source(Record):
     """The user's code, as it was."""
 
     folder: str
-    hash: str
-    files: tuple[str, ...] = ()  # those that the child imported
+    hash: str  # of the files' bytes
+    code_hash: str = ""  # of what they say, comments and layout left out; empty: not told
+    files: tuple[str, ...] = ()  # those that the child imported, relative to the folder
     git_commit: str | None = None
     git_dirty: bool | None = None
 

@@ -315,6 +315,7 @@ class SystemProfile(Record):
     memory_mb: Float | None
     memory_available_mb: Float | None
     largest_batch: int | None  # that fits, when the spec's does not
+    rows_that_fit: int | None = None  # of a batch, told from what a step keeps; never more than all training rows
     batch_in_memory: bool  # the data set was materialised as tensors
 
 

@@ -180,6 +180,7 @@ class CurveRun(Record):
     stride: int
     smoothed: tuple[Float, ...]  # moving average of the batch losses, same length
     gradient_norms: tuple[Float, ...] = ()
+    gradient_norm_every: int | None = None  # updates between two of them; None: evenly spread over the run
     epochs: tuple[Float, ...]
     lrs: tuple[Float, ...]
     train_loss: tuple[Float | None, ...]

@@ -100,6 +100,7 @@ def _run(trial: Trial, result: TrialResult, *, higher_is_better: bool) -> CurveR
     )
     kept = thin(result.losses, at_most=POINTS_KEPT)
     stride = result.stride * max(1, math.ceil(len(result.losses) / POINTS_KEPT))
+    every = result.gradient_norm_every * max(1, math.ceil(len(result.gradient_norms) / POINTS_KEPT))
     return CurveRun(
         seed=trial.seed,
         loop=trial.loop,
@@ -111,6 +112,7 @@ def _run(trial: Trial, result: TrialResult, *, higher_is_better: bool) -> CurveR
         stride=stride,
         smoothed=thin(moving_average(result.losses), at_most=POINTS_KEPT),
         gradient_norms=thin(result.gradient_norms, at_most=POINTS_KEPT),
+        gradient_norm_every=every if result.gradient_norms else None,
         epochs=curve.epochs,
         lrs=tuple(point.lr for point in points),
         train_loss=curve.train_loss,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from diagnoser.evidence.evidence import Environment
+from diagnoser.evidence.evidence import Environment, StackedTrials
 from diagnoser.messages import Result, Work
 
 OnResult = Callable[[int, Result], None]
@@ -15,7 +15,7 @@ class Executor(Protocol):
 
     @property
     def processes(self) -> int:
-        """How many pieces of work run at the same time."""
+        """How many processes work at the same time."""
 
     @property
     def threads_per_process(self) -> int:
@@ -28,6 +28,10 @@ class Executor(Protocol):
     @property
     def trials_from_cache(self) -> int:
         """Pieces of work answered by an earlier run."""
+
+    @property
+    def stacks(self) -> tuple[StackedTrials, ...]:
+        """How many trials were trained how many at once, and why; the most first."""
 
     def open(self) -> Environment:
         """Import the user's code, build the data and one model.

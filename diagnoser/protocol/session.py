@@ -1,10 +1,9 @@
-"""In what order are the steps walked, and what does each get of the budget?"""
+"""In what order are the steps walked? Each is planned, run and read, within what `spending` gives it."""
 
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Protocol, TypeVar
 
 from diagnoser.evidence.outcome import Measured, NotMeasured, Reason, measured
@@ -28,6 +27,7 @@ from diagnoser.protocol.allowance import Allowance
 from diagnoser.protocol.events import Event, StepName
 from diagnoser.protocol.executor import Executor
 from diagnoser.protocol.so_far import Done
+from diagnoser.protocol.spending import LEFT_OUT_BY_QUICK, Spending
 from diagnoser.records import Record
 from diagnoser.spec.fields import TrainingSpec
 from diagnoser.trials import CUT_SHORT, Outcome, Trial, TrialResult
@@ -52,24 +52,6 @@ class Read(Protocol):
 Judge = Callable[[Steps], tuple[Finding, ...]]
 """Gives the draft findings of steps 0-6: the rules, started as a program of their own."""
 
-SHARES: dict[StepName, float] = {
-    "preflight": 0.15,
-    "initial_loss": 0.04,
-    "overfit": 0.14,
-    "lr_scan": 0.13,
-    "curves": 0.18,
-    "coarse_search": 0.09,
-    "fine_search": 0.06,
-    "treatments": 0.21,
-}
-"""Of the budget, in the order of running; what a step leaves over goes to those after it. The curves of the user's own
-run tell more than a search and need none of its results, so they go first."""
-
-LEFT_OUT_BY_QUICK = ("coarse_search", "fine_search", "curves")
-RESERVE_SECONDS = 4.0  # judging twice and printing
-RESERVE_SHARE = 0.05  # ... but never more than this of a short budget
-ENOUGH_TO_TIME = 20  # updates
-LATELY = 12  # trials
 USED_UP = "the budget was used up by the steps before this one"
 MOST_ROUNDS = 40  # a plan that never ends is our bug
 
@@ -98,46 +80,47 @@ class Session:
     executor: Executor
     judge: Judge
     on_event: Callable[[Event], None]
-    started: float  # time.monotonic() when the budget began to run
+    started: float  # on this clock, when the budget began to run
+    clock: Callable[[], float] = time.monotonic
     steps: Steps = field(default_factory=unmeasured)
     curve_runs: Done = ()
     best: float | None = None
-    costs: list[float] = field(default_factory=list)  # seconds per update of the trials that ended so far
+
+    def __post_init__(self) -> None:
+        self.spending = Spending(self.spec, lambda: self.executor.processes, self.started, self.clock)
 
     def run(self) -> Steps:
         """Walk all steps. Raises UserCodeError when the workload itself cannot be built."""
-        self._preflight()
-        for name in PLAN:
-            self._step(name)
-        self._treatments()
-        return self.steps
+        self.look()
+        return self.train()
 
-    @property
-    def seconds_used(self) -> float:
-        """Wall time since the budget began to run."""
-        return time.monotonic() - self.started
-
-    @property
-    def seconds_left(self) -> float:
-        """Wall time left for measuring."""
-        budget = self.spec.budget.minutes * 60
-        reserve = max(RESERVE_SECONDS, RESERVE_SHARE * budget) if budget > 4 * RESERVE_SECONDS else 0.25 * budget
-        return budget - reserve - self.seconds_used
-
-    def _preflight(self) -> None:
+    def look(self) -> None:
+        """Do the preflight. Raises UserCodeError when the workload itself cannot be built."""
         began = self._start("preflight")
         planned = 0
         for kinds in (preflight.FIRST, preflight.REST):
             allowance = self._allowance("preflight", began)
             probes = preflight.plan(self.spec, kinds, allowance=allowance)
             planned += len(probes)
-            results = self._work("preflight", probes, planned=planned)
+            if kinds == preflight.FIRST:  # without them there is no diagnosis
+                results = self._work("preflight", probes, planned=planned, allowance=None)
+            elif self.spending.seconds_left > 0:
+                results = self._work("preflight", probes, planned=planned, allowance=allowance)
+            else:
+                results = tuple(ProbeResult(outcome=Outcome.TIMED_OUT) for _ in probes)
             answers = tuple(result for result in results if isinstance(result, ProbeResult))
             preflight.raise_for_user_code(probes, answers)
             self.steps = self.steps.model_copy(
                 update={"preflight": preflight.read(self.steps.preflight, probes, answers)}
             )
         self._end("preflight", summary.preflight(self.steps.preflight))
+
+    def train(self) -> Steps:
+        """Walk the steps after preflight, with what it found."""
+        for name in PLAN:
+            self._step(name)
+        self._treatments()
+        return self.steps
 
     def _step(self, name: StepName) -> None:
         began = self._start(name)
@@ -154,7 +137,7 @@ class Session:
 
     def _treatments(self) -> None:
         began = self._start("treatments")
-        if self.seconds_left <= 0:  # judging the draft takes seconds of its own
+        if self.spending.seconds_left <= 0:  # judging the draft takes seconds of its own
             self._keep("treatments", NotMeasured(reason=Reason.BUDGET, because=USED_UP))
             return
         draft = self.judge(self.steps)
@@ -171,7 +154,7 @@ class Session:
         )
         tried = treatment.read(self.spec, self.steps, draft, done)
         if tried.treatments:
-            self._keep("treatments", measured(tried, seconds=time.monotonic() - began))
+            self._keep("treatments", measured(tried, seconds=self.clock() - began))
             return
         because = f"the budget left no time to try {len(wanted)} proposed fix{'es' if len(wanted) > 1 else ''}"
         self._keep("treatments", NotMeasured(reason=Reason.BUDGET, because=because))
@@ -191,29 +174,31 @@ class Session:
             if allowance.seconds <= 0 and done:
                 break
             trials = plan(done, allowance)
-            if not trials or self.seconds_left <= 0:
+            if not trials or self.spending.seconds_left <= 0:
                 break
-            results = self._work(name, trials, planned=len(done) + len(trials), before=len(done))
+            planned = len(done) + len(trials)
+            results = self._work(name, trials, planned=planned, before=len(done), allowance=allowance)
             pairs = zip(trials, results, strict=True)
             done += tuple((t, r) for t, r in pairs if isinstance(r, TrialResult))
         return done
 
-    def _work(self, name: StepName, work: Sequence[Work], *, planned: int, before: int = 0) -> tuple[Result, ...]:
+    def _work(
+        self, name: StepName, work: Sequence[Work], *, planned: int, before: int = 0, allowance: Allowance | None
+    ) -> tuple[Result, ...]:
         finished = before
 
-        def tell(_index: int, result: Result) -> None:
+        def tell(index: int, result: Result) -> None:
             nonlocal finished
             finished += 1
+            self.spending.note(work[index], result)
             self._note(result)
             self._tell(Event(kind="work_done", step=name, planned=planned, done=finished, words=self._best_words()))
 
         self._tell(Event(kind="work_planned", step=name, planned=planned, done=finished))
-        return self.executor.run(work, deadline=time.monotonic() + max(self.seconds_left, 1.0), on_result=tell)
+        return self.executor.run(work, deadline=self.spending.deadline(name, allowance), on_result=tell)
 
     def _note(self, result: Result) -> None:
-        """Remember what an update costs by now, and the best validation metric for the progress display."""
-        if isinstance(result, TrialResult) and result.updates >= ENOUGH_TO_TIME:
-            self.costs.append(result.seconds / result.updates)
+        """Remember the best validation metric, for the progress display."""
         assumed = known.value(self.steps.preflight.assumptions)
         if assumed is None or not isinstance(result, TrialResult) or not result.evaluations:
             return
@@ -227,31 +212,13 @@ class Session:
         return "" if self.best is None or assumed is None else f"best {assumed.metric} {self.best:.4g}"
 
     def _allowance(self, name: StepName, began: float) -> Allowance:
-        """The step's share of what is left for it and the steps after it, less what it has used already."""
-        names = [n for n in SHARES if not (self.spec.protocol.preset == "quick" and n in LEFT_OUT_BY_QUICK)]
-        ahead = sum(SHARES[n] for n in names[names.index(name) :]) if name in names else 1.0
-        spent = time.monotonic() - began
-        seconds = (self.seconds_left + spent) * SHARES[name] / ahead - spent
-        system = known.value(self.steps.preflight.system)
-        if system is None:
-            return Allowance(seconds=seconds, processes=self.executor.processes)
-        return Allowance(
-            seconds=seconds,
-            processes=self.executor.processes,
-            seconds_per_update=max(system.seconds_per_update, self._seconds_per_update()),
-            seconds_per_evaluation=system.seconds_per_evaluation,
-            seconds_to_build=system.seconds_to_build,
-        )
-
-    def _seconds_per_update(self) -> float:
-        """What an update took lately: on a busy machine more than when it was first timed."""
-        return median(self.costs[-LATELY:]) if self.costs else 0.0
+        return self.spending.allowance(name, spent=self.clock() - began, so_far=self.steps)
 
     def _reason_to_skip(self, name: StepName) -> NotMeasured | None:
         if self.spec.protocol.preset == "quick" and name in LEFT_OUT_BY_QUICK:
             because = "the preset quick goes from step 3 straight to the treatment"
             return NotMeasured(reason=Reason.BUDGET, because=because)
-        if self.seconds_left <= 0:
+        if self.spending.seconds_left <= 0:
             return NotMeasured(reason=Reason.BUDGET, because=USED_UP)
         if name in {"coarse_search", "fine_search"}:
             return self._search_means_nothing()
@@ -285,7 +252,7 @@ class Session:
                 traceback=error.traceback if error else None,
             )
         value = read()
-        seconds = time.monotonic() - began
+        seconds = self.clock() - began
         return measured(value, seconds=seconds, fraction_of_run=fraction)
 
     def _keep(self, name: StepName, outcome: Measured[R] | NotMeasured) -> None:
@@ -294,11 +261,11 @@ class Session:
 
     def _start(self, name: StepName) -> float:
         self._tell(Event(kind="step_started", step=name))
-        return time.monotonic()
+        return self.clock()
 
     def _end(self, name: StepName, words: str) -> None:
         self._tell(Event(kind="step_ended", step=name, words=words))
 
     def _tell(self, event: Event) -> None:
-        times = {"seconds_used": self.seconds_used, "seconds_left": max(0.0, self.seconds_left)}
+        times = {"seconds_used": self.spending.seconds_used, "seconds_left": max(0.0, self.spending.seconds_left)}
         self.on_event(event.model_copy(update=times))

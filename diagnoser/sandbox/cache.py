@@ -1,13 +1,9 @@
-"""Was this measured before? Results by the hash of all that can change them.
+"""Was this measured before? A folder of results, each under its key (`keys.py`).
 
-Covers: the engine, Python, torch and the packages that the user's code imported, device and precision, the user's
-imported files, the data as read, the fields of the spec that this work uses (its own changes applied), and the work
-itself.
-Does not cover: files that the user's code opens while it trains without importing them (weights, lists of stop words),
-the network, the clock. Not kept: what another try could change (time-outs, lost processes, memory, whatever raised).
+Not kept: what another try could change (time-outs, lost processes, memory, whatever raised), and what rests on more
+than its key says.
 """
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -16,20 +12,17 @@ from pathlib import Path
 import platformdirs
 from pydantic import ValidationError
 
-from diagnoser.errors import SpecError
-from diagnoser.evidence.evidence import Environment
-from diagnoser.messages import Result, Work
+from diagnoser.evidence.code import hash_of_code
+from diagnoser.evidence.preflight import LoopAudit, ProbeResult
+from diagnoser.messages import Result
 from diagnoser.records import Record
-from diagnoser.spec.fields import TrainingSpec
-from diagnoser.spec.patching import apply_changes
-from diagnoser.trials import Outcome, Probe, ProbeKind, Trial, TrialResult
-from diagnoser.version import ENGINE_VERSION
+from diagnoser.sandbox.keys import Keys, engine_hash
+from diagnoser.trials import Outcome
+
+__all__ = ["Cache", "Keys", "default_folder", "engine_hash", "hash_of_file", "hash_of_files"]
 
 LARGEST_CACHE = 500 * 1024 * 1024  # bytes: some ten thousand results, months of one project
 ROOM = 0.8  # of the largest size is left after the oldest were dropped, so that this is rare
-FORMAT = "1"
-NOT_MEASURED_WITH = frozenset({"name", "search", "protocol", "budget", "rules", "gate", "environment"})
-OF_THE_REAL_RUN = frozenset({"scheduler", "early_stopping", "ema"})  # only where a trial is `scheduled`
 REPEATABLE = frozenset({Outcome.COMPLETED, Outcome.DIVERGED})
 
 
@@ -38,45 +31,6 @@ class Entry(Record):
 
     result: Result
     files: dict[str, str] = {}  # the user's files that were imported only while this was measured -> hash
-
-
-class Keys:
-    """Hashes of work, for one spec in one environment."""
-
-    def __init__(self, *, spec: TrainingSpec, environment: Environment) -> None:
-        self._spec = spec
-        self._environment = environment
-        self._engine = engine_hash()
-
-    def of(self, work: Work) -> str | None:
-        """Give the key; None when the work cannot be kept (its changes make no spec, and the child will say so)."""
-        try:
-            spec = apply_changes(self._spec, work.changes) if isinstance(work, Trial) else self._spec
-        except SpecError:
-            return None
-        left_out = set(NOT_MEASURED_WITH)
-        if isinstance(work, Trial) and not work.scheduled:
-            left_out |= OF_THE_REAL_RUN
-        seen = self._environment
-        parts = [
-            FORMAT,
-            self._engine,
-            ".".join(seen.python.split(".")[:2]),
-            seen.torch,
-            "\n".join(f"{name}=={version}" for name, version in sorted(seen.packages.items())),
-            seen.device,
-            seen.source.hash,
-            seen.data_fingerprint,
-            spec.model_dump_json(exclude=left_out),
-            type(work).__name__,
-            work.model_dump_json(exclude={"changes", "max_seconds"}),
-        ]
-        if isinstance(work, Probe) and work.probe is ProbeKind.SYSTEM:
-            parts += [seen.platform, str(seen.cpu_count)]  # what a step costs is true of one machine
-        digest = hashlib.sha256()
-        for part in parts:
-            digest.update(f"{len(part)}:".encode() + part.encode())
-        return digest.hexdigest()
 
 
 class Cache:
@@ -146,9 +100,15 @@ class Cache:
 
 
 def is_repeatable(result: Result) -> bool:
-    """Tell whether the same work would give the same again."""
-    stopped_by_time = isinstance(result, TrialResult) and result.stopped_by == "time"
-    return result.outcome in REPEATABLE and not stopped_by_time
+    """Tell whether the same work would give the same again, and its key names all that it rests on."""
+    if result.outcome not in REPEATABLE:
+        return False
+    if isinstance(result, ProbeResult):
+        # A loop that raised may not do so tomorrow; and the lines of its traceback move with every comment.
+        return not (isinstance(result.value, LoopAudit) and result.value.error is not None)
+    # A fresh model whose loss is no number is looked at in a training step, whose optimizer is not in its key.
+    stepped = result.updates == 0 and result.outcome is Outcome.COMPLETED and result.first_non_finite is not None
+    return result.stopped_by != "time" and not stepped
 
 
 def default_folder() -> Path | None:
@@ -159,20 +119,10 @@ def default_folder() -> Path | None:
     return Path(platformdirs.user_cache_dir("diagnoser"))
 
 
-def engine_hash() -> str:
-    """Name the measuring engine: its version and its sources, which change more often while it is being built."""
-    digest = hashlib.sha256(ENGINE_VERSION.encode())
-    root = Path(__file__).resolve().parents[1]
-    places = ("training/**/*.py", "spec/*.py", "evidence/*.py", "trials.py", "records.py")
-    for file in sorted(file for place in places for file in root.glob(place)):
-        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
-
-
 def hash_of_file(file: Path) -> str | None:
-    """Hash a file's content; None when it is not there."""
+    """Hash what a file says, comments and layout left out; None when it is not there."""
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return hash_of_code(file.read_bytes(), name=file.name)
     except OSError:
         return None
 

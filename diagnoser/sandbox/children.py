@@ -1,35 +1,32 @@
-"""Which child does what next? A few children, one piece of work each at a time, in order.
+"""Which child does what next? A few children, one unit of work each at a time, in order.
 
-A child that dies, hangs or takes the machine's memory costs its own piece of work and nothing else: another is started
-and the rest goes on. They are looked at one after the other, in the thread of the caller.
+A child that dies, hangs or takes the machine's memory costs the piece of work that did it, and nothing else: what it
+has told by then is kept, another is started, and the rest of its unit is asked again, in smaller stacks or one by one.
+They are looked at one after the other, in the thread of the caller.
 """
 
 import os
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from diagnoser.errors import EngineError, UserCodeError
-from diagnoser.messages import Done, Failed, Load, Loaded, Perform, Refused, Result, Work
-from diagnoser.sandbox import endings
-from diagnoser.sandbox.limits import Machine, resident_bytes, seconds_for
-from diagnoser.sandbox.supervisor import Child, Ending, end_all, environment_for_child
+from diagnoser.messages import MOST_TRIALS, Done, Load, Loaded, Part, Perform, Spoken, Work
+from diagnoser.sandbox import bell, endings, recovery, units
+from diagnoser.sandbox.child_environment import environment_for_child
+from diagnoser.sandbox.limits import Machine, resident_bytes
+from diagnoser.sandbox.round import OnDone, Round
+from diagnoser.sandbox.supervisor import Child, Ending, end_all
+from diagnoser.sandbox.units import Unit
 from diagnoser.spec.fields import TrainingSpec
-from diagnoser.trials import Outcome, Probe, ProbeKind, UserError
+from diagnoser.trials import Outcome, TrialResult, UserError
 
-ATTEMPTS = 2  # of a piece of work that takes its process with it: chance once, itself twice
 FAILED_LOADS = 2  # in a row, of children that were to replace one that could load
 MEMORY_EVERY = 0.5  # seconds between looks at the children's memory
-PATIENCE = 1 / 20  # of the time since the last event is slept between two looks: answers are at most 5 % late
-SHORTEST_SLEEP, LONGEST_SLEEP = 0.001, 0.02  # seconds
 WORN = 0.5  # share of the memory limit: an idle child above it is replaced, before its leak kills somebody's trial
 
-OnDone = Callable[[int, Result, tuple[str, ...]], None]
-"""Index, result, and the user's files that are imported by now."""
-
-
-Said = Loaded | Refused | Done | Failed | Ending
+Said = Spoken | Part | Ending
 
 
 class Slot:
@@ -39,23 +36,28 @@ class Slot:
         self.child = child
         self.index = index
         self.loading = True
-        self.piece: int | None = None
+        self.unit: Unit | None = None
+        self.left: list[int] = []  # pieces of the unit that have no result yet
 
     @property
     def is_busy(self) -> bool:
-        return self.loading or self.piece is not None
-
-
-def needs_quiet(work: Work) -> bool:
-    """Tell whether a neighbour would change the answer: what a step costs is measured last, and alone."""
-    return isinstance(work, Probe) and work.probe is ProbeKind.SYSTEM
+        return self.loading or self.unit is not None
 
 
 class Children:
     """The children of one machine for one spec."""
 
     def __init__(
-        self, *, spec: TrainingSpec, folder: Path, out: Path, machine: Machine, processes: int, load_seconds: float
+        self,
+        *,
+        spec: TrainingSpec,
+        folder: Path,
+        out: Path,
+        machine: Machine,
+        processes: int,
+        load_seconds: float,
+        stacking: bool = True,
+        largest: int = MOST_TRIALS,
     ) -> None:
         self.spec = spec
         self.folder = folder
@@ -63,10 +65,14 @@ class Children:
         self.machine = machine
         self.processes = processes
         self.threads = max(1, machine.cores // processes)
-        self.performed = 0  # pieces of work that a child began and that came to an end
+        self.performed = 0  # pieces of work that a child was given and that came to an end
+        self.stacks: Counter[tuple[int, str]] = Counter()  # trials, by how many were trained at once and why
         self.printed: list[str] = []  # by children that are gone
         self._load_seconds = load_seconds
+        self._stacking = stacking
+        self._largest = largest
         self._slots: list[Slot] = []
+        self._spare: Child | None = None  # imports torch while the first one loads, and nothing of the user's
         self._first: Loaded | None = None
         self._failed_loads = 0
         self._load_error: UserError | None = None
@@ -78,8 +84,10 @@ class Children:
         """Start the first child; raises UserCodeError when it cannot build a model and a batch."""
         slot = self._start(index=0)
         try:
+            if self.processes > 1:
+                self._spare = self._child(index=1)
             while (said := self._events().get(slot)) is None:
-                time.sleep(LONGEST_SLEEP)
+                bell.wait([slot.child.bell])
         except BaseException:
             self.close()
             raise
@@ -92,38 +100,34 @@ class Children:
         raise self._why(said)
 
     def run(self, work: Mapping[int, Work], *, deadline: float, on_done: OnDone) -> None:
-        """Do all of it; whatever is not done at `deadline` is `timed_out`."""
-        waiting = deque(sorted(work, key=lambda index: (needs_quiet(work[index]), index)))
-        attempts: Counter[int] = Counter()
-        last_event = time.monotonic()
-        while waiting or any(slot.piece is not None for slot in self._slots):
-            now = time.monotonic()
-            if now >= deadline and waiting:
-                for index in waiting:
-                    on_done(index, endings.lost(work[index], outcome=Outcome.TIMED_OUT, error=None), ())
-                waiting.clear()
+        """Do all of it, and tell each result as it comes; whatever is not done at `deadline` is `timed_out`."""
+        formed = units.form(work, processes=self.processes, stacking=self._stacking, most=self._largest)
+        round_ = Round(work, formed, deadline=deadline, on_done=on_done)
+        rang = False
+        while round_.waiting or any(slot.unit is not None for slot in self._slots):
+            if round_.is_over:
+                round_.give_up(outcome=Outcome.TIMED_OUT, error=None)
             if not self._can_start():
-                for index in waiting:
-                    lost = endings.lost(work[index], outcome=Outcome.WORKER_LOST, error=self._load_error)
-                    on_done(index, lost, ())
-                waiting.clear()
-            self._fill(waiting, work, deadline=deadline)
+                round_.give_up(outcome=Outcome.WORKER_LOST, error=self._load_error)
+            self._fill(round_)
             events = self._events()
             for slot, said in events.items():
-                self._hear(slot, said, work=work, waiting=waiting, attempts=attempts, on_done=on_done)
+                self._hear(slot, said, round_)
             if events:
-                last_event = time.monotonic()
-            else:
-                quiet = (time.monotonic() - last_event) * PATIENCE
-                time.sleep(min(LONGEST_SLEEP, max(SHORTEST_SLEEP, quiet)))
+                rang = False
+                continue
+            if rang:
+                time.sleep(bell.FALSE_RING)
+            rang = bell.wait([slot.child.bell for slot in self._slots])
 
     def end_busy(self) -> None:
         """End the children whose work nobody waits for any more."""
-        self._end([slot for slot in self._slots if slot.piece is not None])
+        self._end([slot for slot in self._slots if slot.unit is not None])
 
     def close(self) -> None:
         """End every child."""
         self._end(list(self._slots))
+        self._end_spare()
 
     def output(self) -> str:
         """Give what the user's code printed, child after child."""
@@ -139,32 +143,38 @@ class Children:
             self.processes = len(self._cuda_devices) if self.spec.device in ("auto", "cuda") else 1
         elif self.processes > 1:
             self.processes = self.machine.fitting(resident, wanted=self.processes)
+        if loaded.cuda_devices or self.processes == 1:  # it sees the wrong device, or has no room
+            self._end_spare()
         self.threads = max(1, self.machine.cores // self.processes)
+
+    def _end_spare(self) -> None:
+        if self._spare is not None:
+            end_all([self._spare])
+            self._spare = None
 
     def _can_start(self) -> bool:
         return bool(self._slots) or self._failed_loads < FAILED_LOADS
 
-    def _fill(self, waiting: "deque[int]", work: Mapping[int, Work], *, deadline: float) -> None:
+    def _fill(self, round_: Round) -> None:
+        waiting = round_.waiting
         surplus = len(self._slots) - self.processes
         self._end([slot for slot in self._slots if not slot.is_busy][: max(0, surplus)])
         for slot in self._slots:
-            if waiting and needs_quiet(work[waiting[0]]) and any(other.is_busy for other in self._slots):
+            if round_.wants_quiet and any(other.is_busy for other in self._slots):
                 return
             if waiting and not slot.is_busy:
-                slot.piece = waiting.popleft()
-                self._give(slot, work[slot.piece], deadline=deadline)
-        unclaimed = len(waiting) - sum(slot.loading for slot in self._slots)
-        worth_it = unclaimed > 1 or (unclaimed == 1 and not self._slots)  # a start costs seconds of a core
-        if worth_it and len(self._slots) < self.processes and self._failed_loads < FAILED_LOADS:
+                self._give(slot, waiting.popleft(), round_)
+        loading = sum(slot.loading for slot in self._slots)
+        if len(waiting) <= loading or len(self._slots) >= self.processes or self._failed_loads >= FAILED_LOADS:
+            return
+        # A start costs seconds of a core: one more piece can wait for whoever is ready first.
+        pieces = sum(len(unit.pieces) for unit in waiting) + sum(max(0, len(slot.left) - 1) for slot in self._slots)
+        if pieces - loading > 1 or not self._slots:
             taken = {slot.index for slot in self._slots}
             self._start(index=next(index for index in range(self.processes) if index not in taken))
 
     def _start(self, *, index: int) -> Slot:
-        self._born += 1
-        # The first child sees every device and takes the first; the others see one each.
-        device = self._cuda_devices[index] if index and self._cuda_devices else None
-        environment = environment_for_child(os.environ, threads=self.threads, cuda_device=device)
-        child = Child(folder=self.folder, out=self.out / f"child-{self._born}", environment=environment)
+        child, self._spare = self._spare or self._child(index=index), None
         child.load(
             Load(number=child.next_number(), seconds=self._load_seconds, spec=self.spec, folder=str(self.folder))
         )
@@ -172,14 +182,23 @@ class Children:
         self._slots.append(slot)
         return slot
 
-    def _give(self, slot: Slot, work: Work, *, deadline: float) -> None:
-        own = seconds_for(work)
+    def _child(self, *, index: int) -> Child:
+        """Start a process. It imports torch by itself; the user's code only when it is asked to load."""
+        self._born += 1
+        # The first child sees every device and takes the first; the others see one each.
+        device = self._cuda_devices[index] if index and self._cuda_devices else None
+        environment = environment_for_child(os.environ, threads=self.threads, cuda_device=device)
+        return Child(folder=self.folder, out=self.out / f"child-{self._born}", environment=environment)
+
+    def _give(self, slot: Slot, unit: Unit, round_: Round) -> None:
+        slot.unit, slot.left = unit, list(unit.pieces)
         slot.child.perform(
             Perform(
                 number=slot.child.next_number(),
-                until=deadline if own is None else min(deadline, time.monotonic() + own),
+                until=round_.limit(unit.pieces, stacked=unit.stack > 1),
                 threads=self.threads,
-                work=(work,),
+                work=tuple(round_.work[piece] for piece in unit.pieces),
+                largest_stack=unit.largest,
             )
         )
 
@@ -193,44 +212,54 @@ class Children:
 
     # -- hearing ------------------------------------------------------------------------------------------------------
 
-    def _hear(
-        self,
-        slot: Slot,
-        said: Said,
-        *,
-        work: Mapping[int, Work],
-        waiting: "deque[int]",
-        attempts: "Counter[int]",
-        on_done: OnDone,
-    ) -> None:
+    def _hear(self, slot: Slot, said: Said, round_: Round) -> None:
         if slot.loading:
             self._hear_load(slot, said)
             return
-        piece, slot.piece = slot.piece, None
-        if piece is None:  # it died while it had nothing to do
+        if slot.unit is None:  # it died while it had nothing to do
             self._end([slot])
             return
-        if isinstance(said, Done) and len(said.results) == 1:
+        if isinstance(said, Part):
+            self._keep(slot, said, round_)
+            alone = isinstance(said.result, TrialResult) and said.result.updates > 0 and said.result.stacked == 1
+            slot.child.allow(until=round_.limit(slot.left, stacked=not alone))
+            return
+        if isinstance(said, Ending) and said.cause != "garbage":  # what it told in its last moments
+            while isinstance(part := slot.child.next_part(), Part):
+                self._keep(slot, part, round_)
+        unit, left = slot.unit, tuple(slot.left)
+        slot.unit, slot.left = None, []
+        if isinstance(said, Done):
+            for one in said.stacks:
+                self.stacks[one.at_once, one.because] += one.trials
             if said.spent or self._is_worn(slot):
                 self._end([slot])
-            self.performed += 1
-            on_done(piece, said.results[0], said.files)
+            round_.ask_again(recovery.one_by_one(left))  # the process was spent before it did these
             return
         self._end([slot])
-        attempts[piece] += 1
-        if isinstance(said, Ending):
-            if said.cause == "memory" and self.processes > 1:  # two together were too much: nobody's fault
-                self.processes = 1
-                waiting.appendleft(piece)
-            elif attempts[piece] < ATTEMPTS and said.cause != "memory" and not endings.is_final(said):
-                waiting.appendleft(piece)
-            else:
-                self.performed += 1
-                on_done(piece, endings.result_of(work[piece], said), ())
-            return
-        message, traceback = (said.message, said.traceback) if isinstance(said, Failed) else ("unexpected answer", "")
-        error = UserError(kind="EngineError", message=message, traceback=traceback)
-        on_done(piece, endings.lost(work[piece], outcome=Outcome.WORKER_LOST, error=error), ())
+        found = recovery.recover(
+            unit,
+            left,
+            said,
+            work=round_.work,
+            attempt=round_.attempt(left),
+            processes=self.processes,
+            at_deadline=round_.is_over,
+        )
+        if found.one_process:
+            self.processes = 1
+        round_.ask_again(found.again)
+        self.performed += len(found.results)
+        for piece, result in found.results.items():
+            round_.on_done(piece, result, ())
+
+    def _keep(self, slot: Slot, part: Part, round_: Round) -> None:
+        """Tell a result."""
+        assert slot.unit is not None
+        piece = slot.unit.pieces[part.index]
+        slot.left.remove(piece)
+        self.performed += 1
+        round_.on_done(piece, part.result, part.files)
 
     def _hear_load(self, slot: Slot, said: Said) -> None:
         """Take a further child in, or do without it."""
@@ -251,14 +280,9 @@ class Children:
         remote = error.remote_traceback if isinstance(error, UserCodeError) else ""
         self._load_error = UserError(kind=type(error).__name__, message=str(error), traceback=remote)
 
-    def _why(self, said: Refused | Done | Failed | Ending) -> UserCodeError | EngineError:
-        doing = f"building the model ({self.spec.model.factory}) and the data ({self.spec.data.factory})"
-        if isinstance(said, Ending):
-            return endings.load_error(said, doing=doing)
-        if isinstance(said, Refused):
-            return UserCodeError(said.message, remote_traceback=said.traceback)
-        detail = f"{said.message}\n{said.traceback}" if isinstance(said, Failed) else "unexpected answer"
-        return EngineError(f"{doing}: {detail}")
+    def _why(self, said: Said) -> UserCodeError | EngineError:
+        factories = f"the model ({self.spec.model.factory}) and the data ({self.spec.data.factory})"
+        return endings.load_error(said, doing=f"building {factories}")
 
     # -- memory -------------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
 """What does it mean that a child ended without an answer? A result for the work, or an error for the load."""
 
 import signal
+from collections.abc import Sequence
 
 from diagnoser.errors import EngineError, UserCodeError
 from diagnoser.evidence.preflight import ProbeResult
-from diagnoser.messages import Result, Work
+from diagnoser.messages import Failed, Part, Refused, Result, Spoken, Work
 from diagnoser.sandbox.limits import TIME_FACTOR
 from diagnoser.sandbox.supervisor import Ending
 from diagnoser.trials import CUT_SHORT, Outcome, Probe, TrialResult, UserError
@@ -12,10 +13,13 @@ from diagnoser.trials import CUT_SHORT, Outcome, Probe, TrialResult, UserError
 EVALUATION_SECONDS = 10.0  # a trial that stops itself still evaluates a model that may be slow
 
 
-def result_of(work: Work, ending: Ending) -> Result:
-    """Say how the work ended; that the run's deadline ended it is nobody's error, but where it was may tell."""
+def result_of(work: Work, ending: Ending, *, beside: Sequence[Work] = ()) -> Result:
+    """Say how the work ended; that the run's deadline ended it is nobody's error, but where it was may tell.
+
+    `beside` are the others of its unit that had not ended: they may have been trained together, and share the time.
+    """
     error = _error(ending)
-    if ending.cause == "timed_out" and not _is_overdue(work, ending):
+    if ending.cause == "timed_out" and not _is_overdue((work, *beside), ending):
         error = error.model_copy(update={"kind": CUT_SHORT})
     return lost(work, outcome=_outcome(ending), error=error, seconds=ending.seconds)
 
@@ -33,8 +37,17 @@ def is_final(ending: Ending) -> bool:
     return ending.cause == "timed_out" or ending.stack.exit_code is not None
 
 
-def load_error(ending: Ending, *, doing: str) -> UserCodeError | EngineError:
+def load_error(said: Spoken | Part | Ending, *, doing: str) -> UserCodeError | EngineError:
     """Say why no model and no batch could be built; `doing` begins the sentence."""
+    if isinstance(said, Ending):
+        return _load_ending(said, doing=doing)
+    if isinstance(said, Refused):
+        return UserCodeError(said.message, remote_traceback=said.traceback)
+    detail = f"{said.message}\n{said.traceback}" if isinstance(said, Failed) else "unexpected answer"
+    return EngineError(f"{doing}: {detail}")
+
+
+def _load_ending(ending: Ending, *, doing: str) -> UserCodeError | EngineError:
     if ending.cause == "garbage":
         return EngineError(f"{doing}: the child's answer cannot be read: {ending.detail}")
     printed = f"\nThe last that it printed:\n{ending.output}" if ending.output and not ending.stack.traceback else ""
@@ -45,9 +58,10 @@ def load_error(ending: Ending, *, doing: str) -> UserCodeError | EngineError:
     return UserCodeError(f"{doing} {ended}{printed}", remote_traceback=ending.stack.traceback)
 
 
-def _is_overdue(work: Work, ending: Ending) -> bool:
+def _is_overdue(work: Sequence[Work], ending: Ending) -> bool:
     """Tell whether work had long been expected to end itself, at `max_seconds`, when it was ended."""
-    return work.max_seconds is None or ending.seconds > TIME_FACTOR * work.max_seconds + EVALUATION_SECONDS
+    limits = [piece.max_seconds for piece in work if piece.max_seconds is not None]
+    return len(limits) < len(work) or ending.seconds > TIME_FACTOR * sum(limits) + EVALUATION_SECONDS
 
 
 def _outcome(ending: Ending) -> Outcome:

@@ -7,9 +7,11 @@ memory is not watched).
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from diagnoser import host
 from diagnoser.trials import Probe, Trial
 
 MAXIMAL_PROCESSES = 4  # beyond it memory bandwidth, not cores, is short (research/performance.md: 2 processes 1.9x)
@@ -46,12 +48,13 @@ class Machine:
 
 def this_machine() -> Machine:
     """Look at the cores and the memory that this process may use."""
-    return Machine(cores=_cores(), memory=_memory())
+    return Machine(cores=host.cores(), memory=host.available_memory())
 
 
-def seconds_for(work: Trial | Probe) -> float | None:
+def seconds_for(work: Sequence[Trial | Probe]) -> float | None:
     """Give the time after which work that did not end itself is ended; None: only the deadline of the run."""
-    return None if work.max_seconds is None else TIME_FACTOR * work.max_seconds + TIME_GRACE
+    limits = [piece.max_seconds for piece in work if piece.max_seconds is not None]
+    return TIME_FACTOR * sum(limits) + TIME_GRACE if len(limits) == len(work) else None
 
 
 def resident_bytes(pid: int) -> int | None:
@@ -61,45 +64,3 @@ def resident_bytes(pid: int) -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _cores() -> int:
-    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _cgroup("cpu.max", "cpu/cpu.cfs_quota_us")
-    if quota and quota[0].isdigit():
-        period = quota[1] if len(quota) > 1 else (_cgroup("", "cpu/cpu.cfs_period_us") or ["100000"])[0]
-        seen = min(seen, max(1, int(quota[0]) // int(period)))
-    return max(1, seen)
-
-
-def _memory() -> int | None:
-    """Take the smaller of what the machine has left and what the container may still take."""
-    left = [bytes_ for bytes_ in (_machine_memory(), _container_memory()) if bytes_ is not None]
-    return min(left, default=None)
-
-
-def _machine_memory() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    kilobytes = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
-    return None if kilobytes is None else int(kilobytes) * 1024
-
-
-def _container_memory() -> int | None:
-    limit = _cgroup("memory.max", "memory/memory.limit_in_bytes")
-    used = _cgroup("memory.current", "memory/memory.usage_in_bytes")
-    if not limit or not limit[0].isdigit() or not used:
-        return None  # "max": no limit
-    return max(0, int(limit[0]) - int(used[0]))
-
-
-def _cgroup(version_2: str, version_1: str) -> list[str] | None:
-    """Read a control file of the container's root group, where containers mount their own."""
-    for name in filter(None, (version_2, version_1)):
-        try:
-            return Path("/sys/fs/cgroup", name).read_text(encoding="ascii").split()
-        except OSError:
-            continue
-    return None

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from diagnoser.evidence.evidence import Environment
-from diagnoser.messages import Result, Work
+from diagnoser.evidence.evidence import Environment, StackedTrials
+from diagnoser.messages import MOST_TRIALS, Result, Work
 from diagnoser.sandbox.cache import Cache, Keys, hash_of_file, hash_of_files
 from diagnoser.sandbox.children import Children
 from diagnoser.sandbox.limits import LOAD_SECONDS, Machine, this_machine
@@ -17,7 +17,10 @@ OnResult = Callable[[int, Result], None]
 
 
 class LocalExecutor:
-    """Runs work in children of this machine; use it as a context manager, so that no child is left."""
+    """Runs work in children of this machine; use it as a context manager, so that no child is left.
+
+    `stacking=False` asks for one trial at a time; `largest` bounds how many are asked for, and so trained, at once.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,8 @@ class LocalExecutor:
         processes: int | None = None,
         load_seconds: float = LOAD_SECONDS,
         machine: Machine | None = None,
+        stacking: bool = True,
+        largest: int = MOST_TRIALS,
     ) -> None:
         self._spec = spec
         self._folder = folder.resolve()
@@ -44,11 +49,13 @@ class LocalExecutor:
             machine=machine,
             processes=processes or machine.processes,
             load_seconds=load_seconds,
+            stacking=stacking,
+            largest=largest,
         )
 
     @property
     def processes(self) -> int:
-        """How many pieces of work run at the same time."""
+        """How many processes work at the same time."""
         return self._children.processes
 
     @property
@@ -65,6 +72,14 @@ class LocalExecutor:
     def trials_from_cache(self) -> int:
         """Pieces of work answered by an earlier run."""
         return self._from_cache
+
+    @property
+    def stacks(self) -> tuple[StackedTrials, ...]:
+        """How many trials were trained how many at once, and why; the most first."""
+        return tuple(
+            StackedTrials(trials=count, at_once=at_once, because=because)
+            for (at_once, because), count in self._children.stacks.most_common()
+        )
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 The level `process`: the user's own code on the user's own machine.
 
 Covers: user code that raises, exits, crashes, hangs, forks, prints without end or closes its output; answers that are
-no answers; time; Ctrl-C, which reaches the supervisor alone; a supervisor that is killed (Linux: the kernel ends the
-child with it; elsewhere the child notices that its pipe is closed).
+no answers, and results that nobody asked for; time; Ctrl-C, which reaches the supervisor alone; a supervisor that is
+killed (Linux: the kernel ends the child with it; elsewhere the child notices that its pipe is closed).
 Does not cover: hostile code. The child is the same user with the same files, network and environment, it may forge its
 own answers, and a process that it started in a session of its own outlives it.
 """
@@ -13,6 +13,7 @@ import contextlib
 import math
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -20,15 +21,30 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from diagnoser.errors import EngineError
-from diagnoser.messages import ANSWER, FAULTS_FILE, Done, Failed, Load, Loaded, Perform, Refused, answer_file
+from diagnoser.messages import (
+    ANSWER,
+    BELL_FILE,
+    FAULTS_FILE,
+    PART,
+    Done,
+    Load,
+    Part,
+    Perform,
+    Spoken,
+    Work,
+    answer_file,
+    part_file,
+)
 from diagnoser.sandbox import stacks
+from diagnoser.sandbox.bell import Bell
 from diagnoser.sandbox.limits import START_SECONDS
 from diagnoser.sandbox.output import Output
+from diagnoser.trials import Trial, TrialResult
 
 PROGRAM = (
     Path(__file__).resolve().parents[1] / "training" / "__main__.py"
@@ -37,18 +53,7 @@ LARGEST_ANSWER = 64 * 1024 * 1024  # bytes; a result with every curve has some 1
 GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL
 CHUNK = 64 * 1024  # bytes; what a pipe holds
 
-ALLOCATOR = {  # or glibc gives large blocks back and faults them in again, every step: 2.05x (research/performance.md)
-    "MALLOC_MMAP_THRESHOLD_": "1073741824",
-    "MALLOC_TRIM_THRESHOLD_": "17179869184",
-    "MALLOC_TOP_PAD_": "67108864",
-}
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-SAME_EVERY_TIME = {  # unless the user has set them
-    "PYTHONHASHSEED": "0",  # or a set of labels would have another order in every child
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS repeats its sums only with it, and reads it once
-}
-
-Spoken = Loaded | Refused | Done | Failed
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -58,20 +63,23 @@ class Ending:
     cause: Literal["died", "timed_out", "memory", "garbage"]
     stack: stacks.Stack
     returncode: int | None
-    seconds: float  # since the request
+    seconds: float  # since the request, or since the last result
     allowed: float  # seconds
     output: str  # the last lines that the user's code printed
     detail: str = ""
 
 
 class Child:
-    """One process. It answers one request at a time."""
+    """One process. It answers one request at a time; a request for work result by result, and then as a whole."""
 
     def __init__(self, *, folder: Path, out: Path, environment: Mapping[str, str]) -> None:
         out.mkdir(parents=True)
         self.output = Output()
+        self.bell = Bell(out / BELL_FILE)
         self._out = out
         self._number = 0
+        self._missing: dict[int, Work] = {}  # what is asked and has no result yet, by its place in the request
+        self._parts = 0  # results of this request so far
         self._sent = 0.0
         self._until = math.inf
         self._starts_load_of: float | None = None  # seconds, until the user's code begins
@@ -97,17 +105,25 @@ class Child:
     def perform(self, request: Perform) -> None:
         """Ask for work."""
         self._send(request, until=request.until)
+        self._missing = dict(enumerate(request.work))
+
+    def allow(self, *, until: float) -> None:
+        """Count its time anew: it has given a result and goes on."""
+        self._sent, self._until = time.monotonic(), until
 
     def next_number(self) -> int:
         """Number the next request."""
         return self._number + 1
 
-    def look(self) -> Spoken | Ending | None:
-        """Take the answer, if there is one; else tell how the child ended, if it did."""
-        ended = self._running.poll() is not None  # before the file: it may answer and end
-        if (self._out / answer_file(self._number)).exists():
+    def look(self) -> Spoken | Part | Ending | None:
+        """Take a result or the answer, if there is one; else tell how the child ended, if it did."""
+        ended = self._running.poll() is not None  # before the files: it may answer and end
+        answered = (self._out / answer_file(self._number)).exists()  # before the results, which are there before it
+        if (part := self.next_part()) is not None:
+            return part
+        if answered:
             self._until = math.inf  # it has nothing to do now
-            return self._read()
+            return self._answer()
         if ended:
             return self._ending("died")
         if self._starts_load_of is not None and (self._out / FAULTS_FILE).exists():
@@ -117,9 +133,26 @@ class Child:
             return self.end_for("timed_out")
         return None
 
+    def next_part(self) -> Part | Ending | None:
+        """Take the next result, if there is one: of a piece that was asked for, once, and of its kind."""
+        file = self._out / part_file(self._number, count=self._parts)
+        if not file.exists():
+            return None
+        part = self._read(file, PART)
+        if isinstance(part, Ending):
+            return part
+        asked = self._missing.get(part.index)
+        if asked is None:
+            return self._garbage(f"it holds a result {part.index}, which is not missing")
+        if isinstance(part.result, TrialResult) is not isinstance(asked, Trial):
+            return self._garbage(f"a {type(asked).__name__} was asked for, and it holds a {type(part.result).__name__}")
+        self._parts += 1
+        del self._missing[part.index]
+        return part
+
     def end_for(self, cause: Literal["timed_out", "memory"]) -> Ending:
         """End it, and tell where it was."""
-        if cause == "memory":
+        if cause == "memory" or self._parts:  # the child writes its stack by itself only before its first result
             self._running.send_signal(signal.SIGABRT)  # faulthandler writes the stack before it lets the process go
             _wait(self._running, GRACE_SECONDS)
         self.end()
@@ -158,7 +191,9 @@ class Child:
 
     def _send(self, request: Load | Perform, *, until: float) -> None:
         self._number, self._until, self._sent = request.number, until, time.monotonic()
-        (self._out / answer_file(request.number)).unlink(missing_ok=True)
+        self._missing, self._parts = {}, 0
+        for forged in self._out.glob(f"{request.number}.*"):
+            _remove(forged)
         assert self._running.stdin is not None
         try:
             self._running.stdin.write(request.model_dump_json().encode() + b"\n")
@@ -166,17 +201,25 @@ class Child:
         except BrokenPipeError:
             pass  # it ended; `look` says so
 
-    def _read(self) -> Spoken | Ending:
-        file = self._out / answer_file(self._number)
+    def _answer(self) -> Spoken | Ending:
+        answer = self._read(self._out / answer_file(self._number), ANSWER)
+        if isinstance(answer, Done) and self._missing and not answer.spent:
+            return self._garbage(f"{len(self._missing)} of its results are missing")
+        return answer
+
+    def _read(self, file: Path, adapter: TypeAdapter[S]) -> S | Ending:
         try:
-            if file.stat().st_size > LARGEST_ANSWER:
-                return self._garbage(f"it has {file.stat().st_size:,} bytes")
-            answer = ANSWER.validate_json(file.read_bytes())
+            if not stat.S_ISREG(file.lstat().st_mode):  # reading something else may never end
+                return self._garbage("it is no file")
+            with file.open("rb") as stream:
+                content = stream.read(LARGEST_ANSWER + 1)
+            if len(content) > LARGEST_ANSWER:
+                return self._garbage(f"it has more than {LARGEST_ANSWER:,} bytes")
+            return adapter.validate_json(content)
         except (OSError, ValidationError) as error:
             return self._garbage(str(error).splitlines()[0])
         finally:
-            file.unlink(missing_ok=True)
-        return answer
+            _remove(file)
 
     def _garbage(self, detail: str) -> Ending:
         self.end()
@@ -208,31 +251,23 @@ def end_all(children: list[Child]) -> None:
     until = time.monotonic() + GRACE_SECONDS
     for process in running:
         _wait(process, max(0.0, until - time.monotonic()))
-    for process in running:
+    for child, process in zip(children, running, strict=True):
         _signal(process, signal.SIGKILL)
         process.wait()
+        child.bell.close()
         if process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
 
 
-def environment_for_child(given: Mapping[str, str], *, threads: int, cuda_device: str | None = None) -> dict[str, str]:
-    """Give the user's environment, and what makes a child fast and repeatable."""
-    paths = given.get("PYTHONPATH", "")
-    absolute = os.pathsep.join(str(Path(path).absolute()) for path in paths.split(os.pathsep) if path)
-    return {
-        **ALLOCATOR,
-        **SAME_EVERY_TIME,
-        **given,
-        **dict.fromkeys(THREADS, str(threads)),
-        **({"PYTHONPATH": absolute} if paths else {}),  # the child's current folder is the spec's, not ours
-        **({"CUDA_VISIBLE_DEVICES": cuda_device} if cuda_device is not None else {}),
-    }
-
-
 def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):  # gone; macOS says EPERM of a group of zombies
         os.killpg(process.pid, number)  # start_new_session: the group has the child's number
+
+
+def _remove(file: Path) -> None:
+    with contextlib.suppress(OSError):  # gone, or a folder: it is read no more anyway
+        file.unlink()
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> None:

@@ -5,6 +5,7 @@ It is started by path, so that no folder and no PYTHONPATH is searched for our p
 """
 
 import argparse
+import gc
 import importlib.util
 import sys
 from pathlib import Path
@@ -17,9 +18,25 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True, help="the process that this one must not outlive")
     asked = parser.parse_args()
     _find_our_package()
+    _import_what_lives_for_ever()
     from diagnoser.training.serving import serve
 
     serve(out=asked.folder, parent=asked.parent)
+
+
+def _import_what_lives_for_ever() -> None:
+    """Import torch and our part without looking for rubbish meanwhile: a sixth of the start of a child.
+
+    Nor is it looked through later, between the user's batches. torch's optimizers import its compiler at their first
+    step, compiled or not, so it belongs to the start.
+    """
+    gc.disable()
+    import torch._dynamo  # noqa: F401
+
+    import diagnoser.training.serving  # noqa: F401
+
+    gc.freeze()
+    gc.enable()
 
 
 def _find_our_package() -> None:

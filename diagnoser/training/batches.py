@@ -61,6 +61,11 @@ def to_device(value: Any, device: torch.device) -> Any:
     return value.to(device) if hasattr(value, "to") else value
 
 
+def pin(value: Any) -> Any:
+    """Put tensors of the host into memory that a device can copy from on its own; what lies there already stays."""
+    return map_tensors(lambda tensor: tensor.pin_memory() if tensor.device.type == "cpu" else tensor, value)
+
+
 def concatenated(chunks: Sequence[Any]) -> Any | None:
     """Join batches of one structure along the rows; None when their shapes do not allow it."""
     first = chunks[0]

@@ -144,14 +144,19 @@ class _Rewriting(TorchFunctionMode):
 
 
 def rewrite(model: nn.Module, plan: Mapping[int, Callable[[Tensor], Tensor]]) -> None:
-    """Let the model's forward replace activation calls by their number: for functions in the code of the user."""
-    original = model.forward
+    """Let the model's forward replace activation calls by their number: for functions in the code of the user.
 
-    def forward(*args: Any, **kwargs: Any) -> Any:
+    By a class of its own and not on the instance: a function that holds on to the model could not be stacked.
+    """
+    kind = type(model)
+    original: Callable[..., Any] | None = vars(model).get("forward")  # of a model that was changed before
+
+    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         with _Rewriting(plan):
-            return original(*args, **kwargs)
+            return kind.forward(self, *args, **kwargs) if original is None else original(*args, **kwargs)
 
-    model.forward = forward  # of this instance, which is ours
+    vars(model).pop("forward", None)
+    model.__class__ = type(kind.__name__, (kind,), {"forward": forward, "__module__": kind.__module__})
 
 
 def replace_module(model: nn.Module, old: nn.Module, new: nn.Module) -> None:

@@ -1,20 +1,23 @@
 """Which rows are there, and in which order do they come? The user's splits behind one interface."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from diagnoser.training.batches import Batch, pick, tensors, to_device
+from diagnoser.training.batches import Batch, pick, pin, tensors, to_device
+from diagnoser.training.memory import available_bytes
 from diagnoser.training.randomness import derived, forked
 from diagnoser.training.unsupported import Unsupported
 
 __all__ = ["Batch", "Split"]
 
 Rows = Sequence[int] | Tensor
+
+RESIDENT_SHARE = 0.5  # of a device's free memory that rows may take: the rest is for models and what they compute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,9 @@ class Split:
     batch_sampler: Any | None = None
     changed: tuple[Callable[[Batch], Batch], ...] = ()  # applied to each batch that is taken
     remarks: tuple[str, ...] = ()  # what was assumed while reading
+    pinned: bool = False  # batches go to a device: made in memory from which it copies while we work on
+    known: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What was worked out from these very rows and is asked for by every trial; other rows get a new one."""
 
     @property
     def in_memory(self) -> bool:
@@ -63,10 +69,10 @@ class Split:
         """Yield one epoch; the order depends on seed and epoch alone."""
         order = self.order(seed=seed, epoch=epoch, batch_size=batch_size, shuffle=shuffle)
         if self.memory is None and self.workers > 0:
-            yield from self._with_workers(order, seed=derived(seed, "workers", epoch))
-            return
-        for rows in order:
-            yield self.take(rows)
+            made = self._with_workers(order, seed=derived(seed, "workers", epoch))
+        else:
+            made = (self.take(rows) for rows in order)
+        yield from map(pin, made) if self.pinned else made
 
     def order(
         self, *, seed: int, epoch: int, batch_size: int | None = None, shuffle: bool | None = None
@@ -103,8 +109,9 @@ class Split:
         rows = indices if isinstance(indices, Tensor) else torch.tensor(list(indices), dtype=torch.int64)
         own_order = self.sampler is not None or self.batch_sampler is not None
         kept = replace(
-            self, rows=len(rows), shuffle=self.shuffle or own_order, sampler=None, batch_sampler=None, loader=None
-        )
+            self, rows=len(rows), shuffle=self.shuffle or own_order, sampler=None, batch_sampler=None, loader=None,
+            known={},
+        )  # fmt: skip
         if self.memory is not None:
             return replace(kept, memory=pick(self.memory, rows))
         return replace(kept, indices=rows if self.indices is None else self.indices[rows])
@@ -118,7 +125,7 @@ class Split:
         memory = self.take(torch.arange(self.rows, device=self.device_of_rows()))
         if any(not tensor.ndim or len(tensor) != self.rows for tensor in tensors(memory)):
             return self
-        return replace(self, memory=memory, changed=(), workers=0, loader=None)
+        return replace(self, memory=memory, changed=(), workers=0, loader=None, known={})
 
     def with_settings(
         self, *, batch_size: int | None = None, shuffle: bool | None = None, drop_last: bool | None = None
@@ -140,14 +147,27 @@ class Split:
     def with_change(self, change: Callable[[Batch], Batch]) -> "Split":
         """Return the split with a function applied to each batch; at once when the rows lie in memory."""
         if self.memory is not None:
-            return replace(self, memory=change(self.memory))
-        return replace(self, changed=(*self.changed, change))
+            return replace(self, memory=change(self.memory), known={})
+        return replace(self, changed=(*self.changed, change), known={})
 
     def on(self, device: torch.device) -> "Split":
-        """Return the split with its rows resident on a device, so that a batch needs no copy from the host."""
-        if self.memory is None or device.type == "cpu":
+        """Return the split for a device: its rows resident there when they fit, so that a batch needs no copy.
+
+        They are moved once, whatever number of trials ask. Rows that do not fit, or are read anew for each batch, stay
+        on the host; their batches are pinned, so that the next one is made and copied while the device computes.
+        """
+        if device.type == "cpu" or self.device_of_rows().type == device.type:
             return self
-        return replace(self, memory=to_device(self.memory, device))
+        if self.memory is None:
+            return replace(self, pinned=True)
+        of, at, rows = self.known.get("resident", (None, None, None))
+        if of is not self.memory or at != device:
+            free = available_bytes(device)
+            if free is not None and sum(tensor.nbytes for tensor in tensors(self.memory)) > RESIDENT_SHARE * free:
+                return replace(self, pinned=True)
+            rows = to_device(self.memory, device)
+            self.known["resident"] = (self.memory, device, rows)
+        return replace(self, memory=rows)
 
     def device_of_rows(self) -> torch.device:
         found = tensors(self.memory) if self.memory is not None else []
@@ -173,6 +193,7 @@ class Split:
             num_workers=self.workers,
             worker_init_fn=self.loader.worker_init_fn if self.loader is not None else None,
             generator=torch.Generator().manual_seed(seed),
+            pin_memory=self.pinned,
         )
         for batch in loader:
             for change in self.changed:

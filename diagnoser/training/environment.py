@@ -1,24 +1,27 @@
 """What does the work run on? Versions, device, and the user's code as it was imported."""
 
+import functools
 import hashlib
 import importlib.metadata
 import os
 import platform
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 
+from diagnoser.evidence.code import hash_of_code
 from diagnoser.evidence.evidence import Environment, Source
-from diagnoser.training import resolve
 from diagnoser.training.workload import Workload
 
 GIT_SECONDS = 5.0  # a repository on a slow network share is no reason to wait
 ALWAYS = ("torch", "numpy")  # every number comes through them, whoever imported them
 _OURS = Path(__file__).resolve().parents[1]
 _DEMO = _OURS / "demo"  # a user's project that we ship
+_PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 
 def describe(workload: Workload, *, ours: Iterable[str]) -> Environment:
@@ -36,13 +39,52 @@ def describe(workload: Workload, *, ours: Iterable[str]) -> Environment:
 
 
 def users_files(folder: Path) -> tuple[str, ...]:
-    """List the user's files that are imported by now, relative to their folder."""
-    names = resolve.imported_files(folder)
-    return tuple(name for name in names if not _is_ours(folder.resolve() / name))
+    """List the user's files that are imported by now, relative to their folder, sorted.
+
+    Covers: the folder of the spec, and code elsewhere that is no installed package: on PYTHONPATH, or installed so
+    that it can be edited in place. Does not cover: installed packages, which count by version; code in archives.
+    """
+    home = str(folder.resolve()) + os.sep
+    found = set()
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str):
+            continue
+        if file.startswith(home):
+            is_users = not _is_packaged(file[len(home) - 1 :])  # an environment inside the project
+        else:
+            is_users = not _is_packaged(file) and not _is_of_a_package(name)
+        if is_users and (path := Path(file)).is_absolute() and path.is_file() and not _is_ours(path.resolve()):
+            found.add(_relative(file, home))
+    return tuple(sorted(found))
 
 
 def _is_ours(file: Path) -> bool:
     return file.is_relative_to(_OURS) and not file.is_relative_to(_DEMO)
+
+
+@functools.cache
+def _package_folders() -> tuple[str, ...]:
+    """Where the standard library and packages lie; not the prefix itself, below which people keep projects too."""
+    paths = sysconfig.get_paths()
+    return tuple({f"{Path(paths[name]).resolve()}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+def _is_packaged(file: str) -> bool:
+    return file.startswith(_package_folders()) or any(folder in file for folder in _PACKAGES)
+
+
+def _is_of_a_package(name: str) -> bool:
+    """Tell whether a module belongs to an installed package: some write further modules elsewhere (torch.compile)."""
+    top = getattr(sys.modules.get(name.partition(".")[0]), "__file__", None)
+    return isinstance(top, str) and _is_packaged(top)
+
+
+def _relative(file: str, home: str) -> str:
+    try:
+        return Path(os.path.relpath(file, home)).as_posix()
+    except ValueError:  # another drive
+        return Path(file).as_posix()
 
 
 def _device(device: torch.device | str) -> str:
@@ -54,15 +96,17 @@ def _device(device: torch.device | str) -> str:
 
 def _source(folder: Path) -> Source:
     files = users_files(folder)
-    digest = hashlib.sha256()
+    digest, said = hashlib.sha256(), hashlib.sha256()
     for name in files:
         content = (folder / name).read_bytes()
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
+        said.update(f"{name}\0{hash_of_code(content, name=name)}\0".encode())
     commit = _git(folder, "rev-parse", "HEAD")
     changes = None if commit is None else _git(folder, "status", "--porcelain", "--", ".")
     return Source(
         folder=str(folder),
         hash=digest.hexdigest(),
+        code_hash=said.hexdigest(),
         files=files,
         git_commit=commit,
         git_dirty=None if changes is None else bool(changes),

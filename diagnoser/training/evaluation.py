@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -50,8 +50,12 @@ def evaluate(
     seed: int = _SEED,
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
     with_metric: bool = True,
+    on_output: Callable[[Tensor], None] | None = None,
 ) -> Scores:
-    """Compute loss (mean over rows) and metric of rows; modes, buffers and random states are as before afterwards."""
+    """Compute loss (mean over rows) and metric of rows; modes, buffers and random states are as before afterwards.
+
+    `on_output` is given what the model answered to each batch, before the loss sees it, where the loss is no step's.
+    """
     metric, layout = workload.metric_function, workload.layout
     wants_outputs = with_metric and not metric.of_the_loss and layout is not None and layout.callable
     losses: list[tuple[Tensor, int]] = []
@@ -60,13 +64,15 @@ def evaluate(
         for batch in _chunks(workload, split, rows):
             if workload.step is None and layout is not None:
                 answer = layout.call(model, batch)
+                output = layout.output(answer) if wants_outputs or on_output is not None else None
+                if on_output is not None and output is not None:
+                    on_output(output)
                 losses.append((workload.loss_of_answer(answer, batch).detach(), length(batch)))
-                output = layout.output(answer) if wants_outputs else None
             else:
                 losses.append((workload.loss(model, batch).detach(), length(batch)))
                 output = workload.output(model, batch) if wants_outputs else None
             target = layout.target(batch) if layout is not None else None
-            if output is not None and target is not None:
+            if wants_outputs and output is not None and target is not None:
                 kept.append(metric.keep(output, target))
     total = sum(count for _, count in losses)
     loss = sum(float(value) * count for value, count in losses) / total if total else math.nan
@@ -74,13 +80,39 @@ def evaluate(
     return Scores(loss=loss, metric=score, kept=tuple(kept))
 
 
-def outputs_std(workload: Workload, model: nn.Module, split: Split, *, rows: Tensor) -> float | None:
-    """Return the standard deviation of the untrained model's outputs on the check batch."""
-    if workload.layout is None or not workload.layout.callable:
-        return None
-    with batch_statistics(model), torch.no_grad(), forked(_SEED):
-        found = [workload.output(model, batch) for batch in _chunks(workload, split, rows)]
-    values = torch.cat([output.detach().float().flatten().cpu() for output in found if output is not None])
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What an untrained model answers on the check batch."""
+
+    loss: float
+    outputs_std: float | None  # None: only the step knows how to call the model
+
+
+def start(
+    workload: Workload,
+    model: nn.Module,
+    split: Split,
+    *,
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> Start:
+    """Compute the initial loss and the spread of the outputs, BatchNorm on batch statistics; in one pass if it may."""
+    rows, spreads = check_rows(split), list[float]()
+    callable_by_us = workload.layout is not None and workload.layout.callable
+    # A spread is read from one pass alone, and under mixed precision from one in full.
+    at_once = callable_by_us and autocast is nullcontext and len(rows) <= workload.evaluation_rows(split)
+    scores = evaluate(
+        workload, model, split, rows=rows, mode=batch_statistics, autocast=autocast, with_metric=False,
+        on_output=(lambda output: spreads.append(_spread([output]))) if at_once else None,
+    )  # fmt: skip
+    if callable_by_us and not spreads:
+        with batch_statistics(model), torch.no_grad(), forked(_SEED):
+            found = [workload.output(model, batch) for batch in _chunks(workload, split, rows)]
+        spreads.append(_spread([output for output in found if output is not None]))
+    return Start(loss=scores.loss, outputs_std=spreads[0] if spreads else None)
+
+
+def _spread(outputs: Sequence[Tensor]) -> float:
+    values = torch.cat([output.detach().float().flatten().cpu() for output in outputs])
     return float(values.std()) if values.numel() > 1 else 0.0
 
 
@@ -141,15 +173,20 @@ class batch_statistics_kept:  # noqa: N801  # reads as a verb, like the modes
             module.training = mode
 
 
-def evaluation_noise(workload: Workload, model: nn.Module) -> float:
-    """Return the spread of the validation loss over evaluations with different random states."""
+def evaluation_noise(workload: Workload, model: nn.Module, *, known: float | None = None) -> float:
+    """Return the spread of the validation loss over evaluations with different random states.
+
+    `known` is the loss of this model on all validation rows, if it was measured just now.
+    """
     rows = check_rows(workload.validation, NOISE_ROWS)
+    before = known if len(rows) == workload.validation.rows else None
     losses: list[float] = []
     for i in range(NOISE_EVALUATIONS):
         seed = derived(_SEED, "noise", i)
         losses.append(evaluate(workload, model, workload.validation, rows=rows, seed=seed, with_metric=False).loss)
-        if i == 1 and losses[0] == losses[1]:  # nothing random in eval mode
+        if before == losses[-1]:  # nothing random in eval mode: another random state gave the same digits
             return 0.0
+        before = losses[-1] if i == 0 else None
     return statistics.stdev(losses)
 
 

@@ -1,18 +1,33 @@
 """What do gradients, weights and activations do during a run? Looked at on a few updates, with few transfers."""
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from diagnoser.training import evaluation
+from diagnoser.training.batches import length
 from diagnoser.training.modes import batch_statistics
 from diagnoser.training.preparation import Prepared
 from diagnoser.training.randomness import forked
 from diagnoser.trials import LayerTrace
 
-LOOKS = 12  # at the layers in one run: three are needed to judge, and each costs about two updates
-_FIRST_EVERY = 10  # updates: looks are never closer than this
+# What may be looked at while training without being felt, as shares of its work: 2 % for weights, 2 % for activations.
+LOOKS_SHARE = 0.02
+# Where in a run, what tells most first. The first step shows the initial weights, the twentieth what a warm-up would
+# spare, the half what Adagrad has left; units are dead for good at the end, and shown untrained by a probe.
+WEIGHTS_AT = (0.0, 0.05, 0.5, 1.0, 0.25, 0.75, 0.1, 0.375, 0.875, 0.625, 0.15, 0.3)
+ACTIVATIONS_AT = (1.0, 0.5, 0.25, 0.75, 0.05, 0.875, 0.375, 0.1, 0.625, 0.15, 0.0, 0.3)
+# What the rules ask for is had by every run, even where it costs more than its share: below about 300 updates.
+FEWEST_WEIGHTS, FEWEST_ACTIVATIONS, FEWEST_NORMS = 4, 3, 20
+NORM_EVERY = 10  # updates: the norm of all gradients costs 0.03 (transformer) to 0.2 (two layers) of one
+# Costs in updates, measured within a run, where code and data are cold (in a loop of their own they cost a third):
+# weights 0.1-0.55; activations 1.5-2.3 for 256 rows beside batches of 64, whose forward pass makes 4/3 of them.
+_WEIGHTS_COST = 0.5
+_ACTIVATIONS_COST = 0.5
+_FORWARD = 1 / 3
 _CHECK_ROWS = 256  # for units that no row switches on
 _MOST_LAYERS = 64  # weight tensors that are followed, evenly spread over the network
 _SATURATED = {"Sigmoid": 5.0, "Tanh": 2.5}  # |input| beyond which the slope is < 0.7 % and < 2.7 % (CATALOGUE)
@@ -24,7 +39,6 @@ class Instruments:
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
-        self.every = max(_FIRST_EVERY, -(-max(1, prepared.updates) // LOOKS))
         weights = [(n, p) for n, p in prepared.model.named_parameters() if p.requires_grad and p.ndim >= 2]
         if len(weights) > _MOST_LAYERS:
             kept = torch.unique(torch.linspace(0, len(weights) - 1, _MOST_LAYERS).long()).tolist()
@@ -33,15 +47,25 @@ class Instruments:
         self.weights: list[Tensor] = [parameter for _, parameter in weights]
         self.trainable = [p for p in prepared.model.parameters() if p.requires_grad]
         self.updates: list[int] = []
-        self.rows: list[Tensor] = []  # per look: (3, layers) gradient norm, weight norm, update norm
-        self.activations: list[dict[str, tuple[Tensor | None, Tensor | None]]] = []
+        self.norms: list[list[Tensor]] = []  # per look: of each layer's gradient, weights, update
+        self.activation_updates: list[int] = []
+        self.shares: list[dict[str, Tensor]] = []  # per look: of dead or saturated units, by layer
         self._before: list[Tensor] | None = None
-        self._gradient_norms: Tensor | None = None
+        self._gradient_norms: list[Tensor] = []
+        self._norms_asked = 0
         self._check: Any = None  # set with what lies behind the activations
         self._behind = self._activation_behind()
+        self.norm_every = _norm_every(prepared)
+        self.weights_at = _looks(prepared, WEIGHTS_AT, cost=_WEIGHTS_COST, fewest=FEWEST_WEIGHTS)
+        forward = _FORWARD * max(1.0, length(self._check) / prepared.train.batch_size)
+        cost = _ACTIVATIONS_COST + forward
+        self.activations_at = _looks(prepared, ACTIVATIONS_AT, cost=cost, fewest=FEWEST_ACTIVATIONS)
 
-    def gradient_norm(self, known: Tensor | None) -> Tensor:
-        """Return the norm of the whole gradient, on the device."""
+    def gradient_norm(self, known: Tensor | None) -> Tensor | None:
+        """Return the norm of the whole gradient, on the device, at every `norm_every`-th call; else None."""
+        asked, self._norms_asked = self._norms_asked, self._norms_asked + 1
+        if asked % self.norm_every:
+            return None
         if known is not None:
             return known.detach()
         gradients = [p.grad for p in self.trainable if p.grad is not None]
@@ -52,40 +76,45 @@ class Instruments:
 
     def before_step(self, update: int) -> None:
         """Note gradients and weights when this update is one that is looked at."""
-        if update % self.every or not self.weights:
-            self._before = None
+        if update not in self.weights_at or not self.weights:
             return
-        zero = torch.zeros((), device=self.weights[0].device)
         with torch.no_grad():
             self._before = [weight.detach().clone() for weight in self.weights]
-            self._gradient_norms = torch.stack(
-                [weight.grad.norm().float() if weight.grad is not None else zero for weight in self.weights]
-            )
+            self._gradient_norms = _norms([w.grad if w.grad is not None else w.new_zeros(()) for w in self.weights])
 
-    @torch.no_grad()
     def after_step(self, update: int) -> None:
         """Note what the step changed, and look at the activations on the check batch."""
-        if self._before is None or self._gradient_norms is None:
-            return
-        weight_norms = torch.stack(_norms(self._before)).float()
-        moved = torch.stack(_norms([now - then for now, then in zip(self.weights, self._before, strict=True)])).float()
-        self.updates.append(update)
-        self.rows.append(torch.stack([self._gradient_norms, weight_norms, moved]))
-        self.activations.append(self._look_at_activations())
-        self._before = None
+        before, self._before = self._before, None
+        if before is not None:
+            with torch.no_grad():
+                weight_norms = _norms(before)
+                torch._foreach_sub_(before, self.weights)
+                self.norms.append([*self._gradient_norms, *weight_norms, *_norms(before)])
+            self.updates.append(update)
+        if self._behind and update in self.activations_at:
+            with torch.no_grad():
+                self.shares.append(self._look_at_activations())
+            self.activation_updates.append(update)
 
     def traces(self) -> tuple[LayerTrace, ...]:
         """Return one trace per weight tensor."""
-        if not self.rows:
+        if not self.norms:
             return ()
-        table = torch.stack(self.rows).cpu()  # (looks, 3, layers)
+        looks, layers = len(self.updates), len(self.names)
+        named = [(name, share) for found in self.shares for name, share in found.items()]
+        fetched = _fetched([*itertools.chain(*self.norms), *(share for _, share in named)])
+        table = fetched[: looks * 3 * layers].reshape(looks, 3, layers)
+        shares: dict[str, list[float]] = {}
+        for (name, _), share in zip(named, fetched[looks * 3 * layers :].tolist(), strict=True):
+            shares.setdefault(name, []).append(share)
+        saturating = {name for module, name in self._behind.items() if type(module).__name__ in _SATURATED}
         traces = []
         for i, name in enumerate(self.names):
             gradient, weight, moved = table[:, 0, i], table[:, 1, i], table[:, 2, i]
             ratio = torch.where(weight > 0, moved / weight, torch.where(moved > 0, torch.inf, 0.0))
-            seen = [look.get(name, (None, None)) for look in self.activations]
-            dead = [float(d) for d, _ in seen if d is not None]
-            saturated = [float(s) for _, s in seen if s is not None]
+            of_units = tuple(shares.get(name, ()))
+            if len(of_units) != len(self.activation_updates):
+                of_units = ()  # a module that is not called at every forward pass
             traces.append(
                 LayerTrace(
                     layer=name,
@@ -93,8 +122,9 @@ class Instruments:
                     gradient_norm=tuple(gradient.tolist()),
                     weight_norm=tuple(weight.tolist()),
                     update_ratio=tuple(ratio.tolist()),
-                    dead_share=tuple(dead) if len(dead) == len(seen) else (),
-                    saturated_share=tuple(saturated) if len(saturated) == len(seen) else (),
+                    activation_updates=tuple(self.activation_updates) if of_units else (),
+                    dead_share=() if name in saturating else of_units,
+                    saturated_share=of_units if name in saturating else (),
                 )
             )
         return tuple(traces)
@@ -132,22 +162,15 @@ class Instruments:
                 handle.remove()
         return {module: name for module, name in behind.items() if calls.get(module) == 1}
 
-    def _look_at_activations(self) -> dict[str, tuple[Tensor | None, Tensor | None]]:
-        found: dict[str, tuple[Tensor | None, Tensor | None]] = {}
+    def _look_at_activations(self) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
         layout = self.prepared.workload.layout
         if not self._behind or layout is None:
             return found
 
-        def hook(module: nn.Module, given: Any, output: Any) -> None:
-            name = self._behind[module]
-            if isinstance(module, _RELU_LIKE):
-                rows = (
-                    output.movedim(1, -1).flatten(0, -2) if output.ndim > 3 else output.flatten(0, -2)
-                )  # (rows, units)
-                found[name] = ((rows <= 0).all(0).float().mean(), None)
-            else:
-                beyond = given[0].abs() > _SATURATED[type(module).__name__]
-                found[name] = (None, beyond.float().mean())
+        def hook(module: nn.Module, given: Any, output: Tensor) -> None:
+            beyond = _SATURATED.get(type(module).__name__)
+            found[self._behind[module]] = _dead_share(output) if beyond is None else _share_beyond(given[0], beyond)
 
         handles = [module.register_forward_hook(hook) for module in self._behind]
         try:
@@ -159,5 +182,43 @@ class Instruments:
         return found
 
 
+def _norm_every(prepared: Prepared) -> int:
+    """Return at every how many updates the gradient's norm is taken."""
+    if prepared.spec.gradient_clip_norm is not None:
+        return 1
+    return max(1, min(NORM_EVERY, prepared.updates // FEWEST_NORMS))
+
+
+def _looks(prepared: Prepared, wanted: Sequence[float], *, cost: float, fewest: int) -> frozenset[int]:
+    """Choose the updates that are looked at, of the wanted shares of the run; `cost` of a look is in batches.
+
+    Counted, not timed: the same trial is looked at in the same places on every machine.
+    """
+    affordable = int(LOOKS_SHARE * prepared.updates * prepared.spec.accumulate_batches / cost)
+    last = max(0, prepared.updates - 1)
+    return frozenset(int(share * last) for share in wanted[: max(fewest, affordable)])
+
+
+def _dead_share(output: Tensor) -> Tensor:
+    """Share of the units that no row switches on; units are channels of pictures and videos, else the last axis."""
+    if output.ndim < 2:
+        return (output.amax() <= 0).float()
+    unit = 1 if output.ndim > 3 else output.ndim - 1
+    over_rows = output.amax(0)  # first, and alone: at once over all axes is up to 30 times as slow on a CPU
+    unit -= 1
+    highest = over_rows.amax([axis for axis in range(over_rows.ndim) if axis != unit]) if output.ndim > 2 else over_rows
+    return (highest <= 0).float().mean()
+
+
+def _share_beyond(values: Tensor, limit: float) -> Tensor:
+    return (values.abs() > limit).float().mean()
+
+
 def _norms(found: list[Tensor]) -> list[Tensor]:
-    return list(torch._foreach_norm(found))  # noqa: SLF001  # as clip_grad_norm_ does
+    dense = [tensor.coalesce().values() if tensor.is_sparse else tensor for tensor in found]
+    return list(torch._foreach_norm(dense))  # noqa: SLF001  # as clip_grad_norm_ does
+
+
+def _fetched(numbers: Sequence[Tensor]) -> Tensor:
+    """Bring single numbers to the host, with one transfer from each device."""
+    return torch.stack([number.float() for number in numbers]).cpu()

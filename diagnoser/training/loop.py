@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from diagnoser.errors import SpecError
 from diagnoser.spec.fields import Task
-from diagnoser.training import evaluation, non_finite, user_loop
+from diagnoser.training import evaluation, memory, non_finite, user_loop
 from diagnoser.training.failures import USER_STOPS, is_ours, outcome_of, user_error
 from diagnoser.training.modes import weight_norm
 from diagnoser.training.preparation import Prepared, prepare
@@ -26,10 +26,12 @@ def run_trial(workload: Workload, trial: Trial, *, report: Callable[[int], None]
     with restored():
         if workload.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(workload.device)
+        else:
+            memory.reset_peak()
         try:
             prepared = prepare(workload, trial)
         except (*USER_STOPS, SpecError) as error:
-            return _failed(error, seconds=time.perf_counter() - start)
+            return unprepared(error, seconds=time.perf_counter() - start)
         users = trial.loop == "user" and Transform.OUR_LOOP not in trial.transforms
         watch = Watch(prepared, report=report, stops_at_length=not users)
         return _watched(prepared, watch, users=users)
@@ -187,27 +189,26 @@ def _freeze(groups: list[tuple[int, list[Tensor]]], epoch: int) -> None:
 
 
 def _at_the_end(prepared: Prepared, watch: Watch, *, stopped_by: StoppedBy) -> dict[str, Any]:
-    """Measure what the finished model tells: by class, BatchNorm, noise, outliers."""
+    """Measure what the finished model tells; of the user's real run also by class, BatchNorm, noise, outliers."""
     workload, model = prepared.workload, prepared.model
     found: dict[str, Any] = {"weight_norm_end": weight_norm(model)}
-    if prepared.trial.evaluations == 0 or stopped_by == "diverged":
+    scores = watch.last_validation
+    if not prepared.trial.scheduled or scores is None or prepared.trial.evaluations == 0 or stopped_by == "diverged":
         return found
     with watch.evaluated_weights(), prepared.autocast():
         norms = evaluation.batch_norm_losses(workload, model, prepared.train)
-        found["evaluation_noise"] = evaluation.evaluation_noise(workload, model)
+        found["evaluation_noise"] = evaluation.evaluation_noise(workload, model, known=scores.loss)
     if norms is not None:
         found["train_mode_loss"] = norms.train_mode
         found["eval_mode_loss"] = norms.eval_mode
         found["recalibrated_loss"] = norms.recalibrated
-    scores = watch.last_validation
-    if scores is not None:
-        classes = evaluation.by_class(workload, scores)
-        if classes is not None:
-            found["prediction_counts"] = classes.prediction_counts
-            found["recalls"] = classes.recalls
-            found["confusion"] = classes.confusion
-        if workload.task is Task.REGRESSION:
-            found["outlier_loss_share"] = evaluation.outlier_share(scores.kept)
+    classes = evaluation.by_class(workload, scores)
+    if classes is not None:
+        found["prediction_counts"] = classes.prediction_counts
+        found["recalls"] = classes.recalls
+        found["confusion"] = classes.confusion
+    if workload.task is Task.REGRESSION:
+        found["outlier_loss_share"] = evaluation.outlier_share(scores.kept)
     return found
 
 
@@ -219,15 +220,17 @@ def _result(
     stopped_by: StoppedBy,
     error: BaseException | None = None,
 ) -> TrialResult:
-    losses, norms, stride = watch.curve()
+    losses, stride = watch.curve()
+    norms, norm_every = watch.gradient_norms()
     small = prepared.small
     if error is not None:
         outcome = outcome_of(error)
     else:
         outcome = Outcome.DIVERGED if stopped_by == "diverged" else Outcome.COMPLETED
     final_loss, final_metric = _final(watch)
-    if prepared.workload.device.type == "cuda":
-        measured["peak_memory_mb"] = torch.cuda.max_memory_allocated(prepared.workload.device) / 2**20
+    device = prepared.workload.device
+    cuda = device.type == "cuda"
+    measured["peak_memory_mb"] = torch.cuda.max_memory_allocated(device) / 2**20 if cuda else memory.peak_mb()
     return TrialResult(
         outcome=outcome,
         error=user_error(error) if error is not None else None,
@@ -239,6 +242,7 @@ def _result(
         losses=losses,
         stride=stride,
         gradient_norms=norms,
+        gradient_norm_every=norm_every,
         evaluations=tuple(watch.evaluations),
         final_loss=final_loss,
         final_metric=final_metric,
@@ -260,8 +264,8 @@ def _final(watch: Watch) -> tuple[float | None, float | None]:
     return None, None
 
 
-def _failed(error: BaseException, *, seconds: float) -> TrialResult:
-    """Return the result of a trial that could not even be prepared."""
+def unprepared(error: BaseException, *, seconds: float) -> TrialResult:
+    """Make the result of a trial that could not even be prepared; our own failures propagate."""
     if isinstance(error, SpecError):
         told = UserError(kind="SpecError", message=str(error), traceback="")
         return TrialResult(outcome=Outcome.USER_ERROR, error=told, stopped_by="error", seconds=seconds)

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from diagnoser.errors import UserCodeError
 from diagnoser.spec.fields import TrainingSpec
 from diagnoser.spec.patching import apply_changes
-from diagnoser.training import small_set, transforms
+from diagnoser.training import remembering, small_set, transforms
 from diagnoser.training.batches import map_tensors
 from diagnoser.training.data import Split
 from diagnoser.training.ema import Average
@@ -78,10 +78,12 @@ def prepare(workload: Workload, trial: Trial) -> Prepared:
     small = None
     if trial.rows.per_class is not None:
         # Zeroed inputs are a control: it is asked to know the rows as they were given, and should fail.
-        given = rows_of(unchosen, trial.rows.model_copy(update={"inputs": "given"}), seed=trial.seed)
-        with torch.enable_grad():
-            small = small_set.describe(changed, given.head(given.rows))
+        given = changed.train
+        if trial.rows.inputs != "given":
+            given = rows_of(unchosen, trial.rows.model_copy(update={"inputs": "given"}), seed=trial.seed)
+        small = remembering.description(changed, given.head(given.rows), of=workload.train)
     changed.train = changed.train.on(changed.device)
+    changed.validation = changed.validation.on(changed.device)
     seed_everything(derived(trial.seed, "training"))
     return Prepared(
         given=workload, trial=trial, spec=spec, workload=changed, model=model, optimizer=optimizer, schedule=schedule,
@@ -104,7 +106,7 @@ def rows_of(workload: Workload, rows: Rows, *, seed: int) -> Split:
     """Return the rows that a trial trains on, with its labels and inputs."""
     split = workload.train
     if rows.per_class is not None:
-        split = split.subset(small_set.choose(workload, split, per_class=rows.per_class)).materialised()
+        split = split.subset(remembering.chosen_rows(workload, split, per_class=rows.per_class)).materialised()
         split = _few(split)
     elif rows.share < 1:
         order = torch.randperm(split.rows, generator=torch.Generator().manual_seed(_SHARE_SEED))
@@ -134,7 +136,7 @@ def _permuted(workload: Workload, split: Split, *, seed: int) -> Split:
     target = layout.target_object(split.memory)
     order = torch.randperm(split.rows, generator=torch.Generator().manual_seed(derived(seed, "permuted")))
     permuted = map_tensors(lambda tensor: tensor[order.to(tensor.device)], target)
-    return replace(split, memory=layout.with_target(split.memory, permuted))
+    return replace(split, memory=layout.with_target(split.memory, permuted), known={})
 
 
 def _with_data(workload: Workload, trial: Trial) -> Workload:

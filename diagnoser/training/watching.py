@@ -49,7 +49,7 @@ class Watch:
         self.stops_at_length = stops_at_length  # False: the user's loop ends when its batches do
         self.updates = 0
         self.losses: list[float] = []
-        self.norms: list[Tensor] = []
+        self.norms: list[Tensor | None] = []  # of the gradient, update by update; None where it was not taken
         self.evaluations: list[Evaluation] = []
         self.instruments: Instruments | None = None
         self.initial_loss: float | None = None
@@ -77,18 +77,15 @@ class Watch:
     def measure_start(self) -> float | None:
         """Measure the initial loss on the check batch, and return the spread of the outputs there."""
         with self._not_training():
-            rows = evaluation.check_rows(self.prepared.train)
-            scores = evaluation.evaluate(
-                self.workload, self.prepared.model, self.prepared.train,
-                rows=rows, mode=batch_statistics, autocast=self.prepared.autocast, with_metric=False,
-            )  # fmt: skip
-            self.initial_loss = scores.loss
-            spread = evaluation.outputs_std(self.workload, self.prepared.model, self.prepared.train, rows=rows)
+            start = evaluation.start(
+                self.workload, self.prepared.model, self.prepared.train, autocast=self.prepared.autocast
+            )
+            self.initial_loss = start.loss
             if self.trial.instruments:
                 self.instruments = Instruments(self.prepared)
             if self.prepared.small is not None:
                 self.small_initial = self._look_at_small_set().loss
-        return spread
+        return start.outputs_std
 
     # -- told by the loop ---------------------------------------------------------------------------------------------
 
@@ -137,7 +134,7 @@ class Watch:
         if not self._pending:
             return
         first = len(self.losses)
-        self.losses += torch.stack([loss.float().reshape(()) for loss in self._pending]).tolist()
+        self.losses += torch.stack([loss.double().reshape(()) for loss in self._pending]).tolist()
         self._pending = []
         for i in range(first, len(self.losses)):
             if not math.isfinite(self.losses[i]):
@@ -172,15 +169,20 @@ class Watch:
             return self.share
         return max(0.0, time.perf_counter() - self.started - self.aside)
 
-    def curve(self) -> tuple[tuple[float, ...], tuple[float, ...], int]:
-        """Return the losses, the gradient norms beside them, and how many batches lie between two points."""
+    def curve(self) -> tuple[tuple[float, ...], int]:
+        """Return the losses, and how many batches lie between two of them."""
         stride = max(1, -(-len(self.losses) // _MOST_POINTS))
-        norms: list[float] = []
-        if self.norms:
-            by_update = torch.stack(self.norms).tolist()
-            every = self.prepared.spec.accumulate_batches
-            norms = [by_update[min(i // every, len(by_update) - 1)] for i in range(len(self.losses))]
-        return tuple(self.losses[::stride]), tuple(norms[::stride]), stride
+        return tuple(self.losses[::stride]), stride
+
+    def gradient_norms(self) -> tuple[tuple[float, ...], int]:
+        """Return norms of the gradient, and how many updates lie between two of them."""
+        if self.instruments is None or not self.norms:
+            return (), 1
+        known = -(-len(self.losses) // self.prepared.spec.accumulate_batches)  # updates with a loss
+        every = self.instruments.norm_every
+        every *= max(1, -(-len(self.norms[:known:every]) // _MOST_POINTS))
+        found = [norm for norm in self.norms[:known:every] if norm is not None]
+        return tuple(torch.stack(found).tolist()) if found else (), every
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -276,7 +278,7 @@ class Watch:
         """Return the training rows, without augmentation where all of them are trained on as they were given."""
         if self.trial.rows != Rows() or self.trial.transforms:
             return self.prepared.train
-        plain = self.workload.plain_train()
+        plain = self.workload.plain_train().on(self.workload.device)
         return plain if plain.rows == self.prepared.train.rows else self.prepared.train
 
     def _scores(self, split: Split, rows: Tensor) -> Scores:

@@ -10,7 +10,8 @@ from diagnoser.evidence.steps import CurveReading, Preflight
 from diagnoser.findings import Confidence, FixState, Severity, Verdict
 from diagnoser.protocol import allowance, coarse_search, curves, fine_search, initial_loss, lr_scan, overfit, treatment
 from diagnoser.protocol.preflight import FIRST, REST
-from diagnoser.protocol.session import LEFT_OUT_BY_QUICK, PLAN, SHARES
+from diagnoser.protocol.session import PLAN
+from diagnoser.protocol.spending import LEFT_OUT_BY_QUICK, SHARES
 from diagnoser.spec.fields import Budget, Protocol
 from rules import confirmation, primary
 from rules.pages import SECTIONS

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
-from diagnoser.evidence.evidence import Environment
+from diagnoser.evidence.evidence import Environment, StackedTrials
 from diagnoser.evidence.preflight import Assumptions, ProbeResult, SystemProfile
 from diagnoser.messages import Result, Work
 from diagnoser.trials import Evaluation, Outcome, Probe, ProbeKind, Trial, TrialResult
@@ -40,6 +40,7 @@ class ToyExecutor:
         self.processes = 2
         self.threads_per_process = 1
         self.trials_from_cache = 0
+        self.stacks: tuple[StackedTrials, ...] = ()
 
     @property
     def trials_run(self) -> int:

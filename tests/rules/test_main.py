@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -80,3 +81,27 @@ def test_the_command_line_hands_both_diagnoses_over_on_one_stream(
         answer = json.loads(capsys.readouterr().out)
         assert answer["exit_code"] == code
         assert answer["words"][0].startswith("gate ")
+
+
+@pytest.mark.parametrize("program", ["rules", "reports"])
+def test_a_program_that_ends_soon_does_not_look_for_rubbish(program: str, tmp_path: Path) -> None:
+    """It takes a tenth of the time for which someone waits."""
+    code = (
+        "import gc, importlib, sys\n"
+        f"module = importlib.import_module('{program}.__main__')\n"
+        "module.main = lambda: gc.isenabled()\n"  # the code that it exits with
+        "print(module.program(), gc.get_freeze_count() > 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_the_proof_of_a_cure_needs_no_scipy(tmp_path: Path) -> None:
+    """Importing it takes longer than all judging, and every run judges twice."""
+    code = (
+        "import sys\n"
+        "from rules.confirmation import _interval\n"
+        "print(_interval((0.1, 0.2, 0.4), looks=2)[0] < 0, *{'numpy', 'scipy'} & set(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"]

@@ -10,13 +10,13 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 
 from diagnoser.evidence.preflight import Baselines, Score
 from diagnoser.training.probes.bigram import measure_tokens
 from diagnoser.training.probes.rows import Array, Rows, read
+from diagnoser.training.probes.simple_models import Fit, constant, simple_models
 from diagnoser.training.probes.targets import class_labels, kind_of
 from diagnoser.training.unsupported import Unsupported
 from diagnoser.training.workload import Workload
@@ -24,9 +24,6 @@ from diagnoser.trials import Probe
 
 ROWS = 5_000  # of each split: the standard error of an accuracy is then below 0.7 points
 HELD_OUT = 0.2  # of the training rows
-NEIGHBOURS = 5
-ITERATIONS = 60  # of the linear model; more of them gain less than a point on digits
-WORK = 1e7  # rows x features x classes that a logistic regression fits in about a second
 SMALLEST = 20  # training rows, below which a held-out fifth says nothing
 MOST_CLASSES = 200  # for the assignment of labels; its confusion matrix needs some rows in each cell
 PERMUTATIONS = 3  # where rows form few clusters, one permutation alone may guess them right
@@ -51,9 +48,6 @@ class Table:
     held_y: Array
     validation_x: Array
     validation_y: Array
-
-
-Predict = Callable[[Array], Array]
 
 
 def measure(workload: Workload, probe: Probe) -> Baselines:
@@ -91,38 +85,28 @@ def _baselines(
     seed: int,
     deadline: float,
 ) -> Baselines:
-    majority = _constant(kind, metric, table.fit_y)
+    majority = constant(kind, metric, table.fit_y)
     chance = score(table.validation_y, majority(table.validation_x))
     scores = [Score(name="majority", train=score(table.fit_y, majority(table.fit_x)), validation=chance)]
     better = -1.0 if metric == "mae" else 1.0  # the error's sign turned, so that more is better
-    best: tuple[float, Literal["linear", "knn"], Predict] | None = None
-    makers: tuple[tuple[Literal["linear", "knn"], Callable[..., Predict]], ...] = (
-        ("linear", _linear),
-        ("knn", _neighbours),
-    )
-    for name, make in makers:
+    best: tuple[float, Fit, Array] | None = None
+    for name, fit in simple_models(kind, metric, table.fit_x).items():
         if time.perf_counter() > deadline:
             break
-        predict = make(kind, metric, table.fit_x, table.fit_y)
-        held = score(table.held_y, predict(table.held_x))
-        scores.append(
-            Score(
-                name=name,
-                train=score(table.fit_y, predict(table.fit_x)),
-                validation=score(table.validation_y, predict(table.validation_x)),
-            )
-        )
+        predict = fit(table.fit_y)
+        held, predicted = score(table.held_y, predict(table.held_x)), predict(table.validation_x)
+        train, validation_score = score(table.fit_y, predict(table.fit_x)), score(table.validation_y, predicted)
+        scores.append(Score(name=name, train=train, validation=validation_score))
         if best is None or better * held > better * best[0]:
-            best = (held, name, predict)
+            best = (held, fit, predicted)
     if best is None:
         raise Unsupported("no time was left for a simple model")
-    held, name, predict = best
-    predicted = predict(table.validation_x)
+    held, fit, predicted = best
     relabelled, permutation = _relabelled(kind, score, table.validation_y, predicted)
     permuted = None
     if time.perf_counter() < deadline:
-        rng, make = np.random.default_rng(seed), dict(makers)[name]
-        models = (make(kind, metric, table.fit_x, rng.permutation(table.fit_y)) for _ in range(PERMUTATIONS))
+        rng = np.random.default_rng(seed)
+        models = (fit(rng.permutation(table.fit_y)) for _ in range(PERMUTATIONS))
         permuted = float(np.mean([score(table.validation_y, model(table.validation_x)) for model in models]))
     scale = np.sqrt(len(table.validation_y) / validation.total)  # when only some of the validation rows were read
     return Baselines(
@@ -194,55 +178,6 @@ def _labels(kind: str, rows: Rows) -> Array:
     if not np.isfinite(flat).all():
         raise Unsupported("the targets hold NaN or infinity")
     return flat.astype(np.float64)
-
-
-# ---- simple models
-
-
-def _constant(kind: str, metric: str, y: Array) -> Predict:
-    if kind in {"class", "binary"}:
-        values, counts = np.unique(y, return_counts=True)
-        answer: Any = values[counts.argmax()]
-    elif kind == "multilabel":
-        answer = (y.mean(axis=0) > 0.5).astype(np.int64)
-    else:
-        answer = np.median(y, axis=0) if metric == "mae" else y.mean(axis=0)
-    return lambda x: np.broadcast_to(answer, (len(x), *np.shape(answer)))
-
-
-def _linear(kind: str, metric: str, x: Array, y: Array) -> Predict:
-    from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
-
-    weight = None if metric == "accuracy" else "balanced"
-    if kind in {"class", "binary"} and len(np.unique(y)) < 2:
-        return _constant(kind, metric, y)
-    if kind == "real":
-        model: Any = Ridge(alpha=1.0)
-    elif kind == "multilabel" or x.size * max(2, len(np.unique(y))) > WORK:
-        model = RidgeClassifier(alpha=float(x.shape[1]), class_weight=weight)
-    else:
-        model = LogisticRegression(max_iter=ITERATIONS, class_weight=weight)
-    return _fitted(model, x, y)
-
-
-def _neighbours(kind: str, metric: str, x: Array, y: Array) -> Predict:
-    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-
-    kind_of_model = KNeighborsRegressor if kind == "real" else KNeighborsClassifier
-    return _fitted(kind_of_model(n_neighbors=min(NEIGHBOURS, len(x)), algorithm="brute"), x, y)
-
-
-def _fitted(model: Any, x: Array, y: Array) -> Predict:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of convergence: the fit is cut short on purpose
-        model.fit(x, y)
-
-    def predict(some: Array) -> Array:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return np.asarray(model.predict(some)).reshape(len(some), *y.shape[1:])
-
-    return predict
 
 
 # ---- figures

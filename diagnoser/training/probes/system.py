@@ -1,12 +1,10 @@
 """What does a step cost here: in time, in waiting for data, and in memory?"""
 
 import itertools
-import os
 import resource
 import statistics
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,9 +14,11 @@ from diagnoser.evidence.preflight import SystemProfile
 from diagnoser.records import JsonValue
 from diagnoser.training.batches import length
 from diagnoser.training.evaluation import LARGEST_VALIDATION
-from diagnoser.training.failures import is_out_of_memory
-from diagnoser.training.modes import eval_mode
+from diagnoser.training.failures import USER_STOPS, is_ours, is_out_of_memory
+from diagnoser.training.memory import Kept, available_bytes
+from diagnoser.training.modes import batch_statistics, eval_mode
 from diagnoser.training.preparation import Prepared, prepare
+from diagnoser.training.randomness import forked
 from diagnoser.training.unsupported import Unsupported
 from diagnoser.training.workload import Workload
 from diagnoser.trials import Probe, Trial
@@ -29,13 +29,13 @@ MOST_TIMED = 20
 EVALUATED = 8  # batches, from which the time of all is told
 DEFAULT_SECONDS = 20.0
 MEGABYTE = 2**20
-_CGROUP = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_FREE_SHARE = 0.5  # of the free memory for a batch: the allocator and the other processes want room
 
 
 def measure(workload: Workload, probe: Probe) -> SystemProfile:
     """Time some updates with fresh batches, and with one batch again and again."""
     seconds = probe.max_seconds or DEFAULT_SECONDS
-    free = _available()
+    free = available_bytes(workload.device)
     size = workload.train.batch_size
     fits = _largest_that_fits(workload, size, seed=probe.seed)
     if fits == 0:
@@ -57,8 +57,9 @@ def measure(workload: Workload, probe: Probe) -> SystemProfile:
         data_share=sum(waits) / sum(each) if sum(each) > 0 else 0.0,
         cached_speedup=step / cached if cached > 0 else None,
         memory_mb=_used(workload.device),
-        memory_available_mb=free,
+        memory_available_mb=None if free is None else free / MEGABYTE,
         largest_batch=fits,
+        rows_that_fit=_rows_that_fit(prepared, free=free),
         batch_in_memory=workload.train.in_memory,
     )
 
@@ -178,16 +179,32 @@ def _used(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kilobytes on Linux
 
 
-def _available() -> float | None:
-    """Return what is free now: on the first GPU if there is one in use, else on the host within its cgroup's limit."""
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        return torch.cuda.mem_get_info()[0] / MEGABYTE
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):  # not every system tells
+def _rows_that_fit(prepared: Prepared, *, free: int | None) -> int | None:
+    """Tell how many rows a batch could have, without trying: from what autograd keeps of a batch and of half of it.
+
+    What a step needs grows evenly with its rows. The backward pass holds a gradient beside most of what was kept, so
+    each row counts twice, and half of the free memory stays free.
+    """
+    split, size = prepared.train, min(prepared.train.batch_size, prepared.train.rows)
+    if free is None or size < 2:
         return None
-    for path in _CGROUP:
-        text = Path(path).read_text(encoding="ascii").strip() if Path(path).is_file() else "max"
-        if text.isdigit():
-            free = min(free, int(text))
-    return free / MEGABYTE
+    try:
+        half, whole = _kept(prepared, size // 2), _kept(prepared, size)
+    except USER_STOPS as error:
+        if is_ours(error):
+            raise
+        return None  # a model for batches of one size alone
+    per_row = 2 * (whole - half) / (size - size // 2)
+    if per_row <= 0:
+        return None
+    return max(1, min(split.rows, int(_FREE_SHARE * free / per_row)))
+
+
+def _kept(prepared: Prepared, rows: int) -> int:
+    """Count the bytes that autograd keeps of a batch of the first rows."""
+    split = prepared.train
+    batch = prepared.workload.to_device(split.take(torch.arange(rows, device=split.device_of_rows())))
+    counted = Kept()
+    with forked(0), counted, prepared.autocast(), batch_statistics(prepared.model):
+        prepared.workload.loss(prepared.model, batch)
+    return counted.bytes

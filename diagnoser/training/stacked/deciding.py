@@ -4,13 +4,14 @@ Stacking pays while a step is bound by the overhead of its operations, and loses
 (research/performance.md 2), so it is tried out, once for each kind of trial and size of stack.
 """
 
+import contextlib
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import saved_tensors_hooks
 
 from diagnoser.training.loop import train
+from diagnoser.training.memory import Kept
 from diagnoser.training.preparation import prepare
 from diagnoser.training.randomness import restored
 from diagnoser.training.stacked import clock
@@ -34,16 +35,11 @@ class _Timed:
         self.updates = 0
         self.losses: list[Tensor] = []
         self.seconds: list[float] = []
-        self.saved: dict[int, int] = {}  # address -> bytes, of the first step
-        self._hooks: saved_tensors_hooks | None = saved_tensors_hooks(self._note, lambda tensor: tensor)
-        self._hooks.__enter__()
+        self.kept = Kept()  # of the first step
+        self._counting = contextlib.ExitStack()
+        self._counting.enter_context(self.kept)
         self._device = device
         self._began = clock.seconds(device)
-
-    def _note(self, tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        self.saved[storage.data_ptr()] = storage.nbytes()
-        return tensor
 
     def batch_loss(self, loss: Tensor) -> None:
         self.losses.append(loss.detach().reshape(()))
@@ -51,7 +47,7 @@ class _Timed:
     def after_update(self) -> None:
         self.seconds.append(clock.seconds(self._device) - self._began)
         self.updates += 1
-        self.close()
+        self._counting.close()
         if self.updates >= STEPS:
             raise Stop("length")
         self._began = clock.seconds(self._device)
@@ -60,9 +56,7 @@ class _Timed:
         """Nothing happens between epochs."""
 
     def close(self) -> None:
-        if self._hooks is not None:
-            self._hooks.__exit__()
-            self._hooks = None
+        self._counting.close()
 
 
 def time_alone(workload: Workload, trial: Trial) -> Alone:
@@ -81,5 +75,5 @@ def time_alone(workload: Workload, trial: Trial) -> Alone:
             seconds=min(timed.seconds[1:] or timed.seconds),
             losses=tuple(torch.stack(timed.losses).tolist()),
             buffers={name: buffer.detach().clone() for name, buffer in prepared.model.named_buffers()},
-            bytes_held=held + sum(timed.saved.values()),
+            bytes_held=held + timed.kept.bytes,
         )

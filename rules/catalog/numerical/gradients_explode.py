@@ -81,21 +81,30 @@ def check(spec: TrainingSpec, model: ModelProfile | None, curves: Curves | None)
 
 def _jump(run: CurveRun) -> _Jump:
     """The largest norm over the median of the first steps, at updates whose loss is above that of the first steps."""
-    norms = run.gradient_norms
-    per_point = max(1.0, run.updates / len(norms))
-    count = max(FEWEST, ceil(FIRST / per_point))
-    start = [norm for norm in norms[:count] if is_finite(norm)]
-    if len(norms) <= count or not start or median(start) <= 0:
+    norms, every, first = run.gradient_norms, _every(run), _first(run)
+    start = [norm for norm in first if is_finite(norm)]
+    if len(norms) <= len(first) or not start or median(start) <= 0:
         return _Jump(1.0, 0)
-    before = user_runs.middle(run.batch_losses[:count])
+    steps = len(first) * every
+    before = user_runs.middle(run.batch_losses[: ceil(len(run.batch_losses) * steps / max(1, run.updates))])
     best = _Jump(1.0, 0)
-    for index in range(count, len(norms)):
-        loss = _loss(run, index / (len(norms) - 1))
+    for index in range(len(first), len(norms)):
+        loss = _loss(run, min(1.0, index * every / max(1, run.updates - 1)))
         if before is not None and is_finite(loss) and loss <= before:
             continue
         growth = norms[index] / median(start) if is_finite(norms[index]) else inf
-        best = max(best, _Jump(growth, round(index * per_point)))
+        best = max(best, _Jump(growth, round(index * every)))
     return best
+
+
+def _every(run: CurveRun) -> float:
+    """Updates between two norms."""
+    return run.gradient_norm_every or max(1.0, run.updates / len(run.gradient_norms))
+
+
+def _first(run: CurveRun) -> tuple[float, ...]:
+    """The norms of the first steps."""
+    return run.gradient_norms[: max(FEWEST, ceil(FIRST / _every(run)))]
 
 
 def _loss(run: CurveRun, share: float) -> float:
@@ -118,7 +127,7 @@ def _fixes(spec: TrainingSpec, runs: list[CurveRun]) -> tuple[Fix, ...]:
     """Clip at the 90th percentile of the first steps' norms, where they are known; and a third of the lr."""
     lower = rates.rounded(spec.optimizer.lr / 3)
     fixes = [Fix(title=f"Lower the learning rate to {lower:g}", patch={"optimizer.lr": lower})]
-    healthy = [norm for run in runs for norm in run.gradient_norms[:FIRST] if is_finite(norm) and norm > 0]
+    healthy = [norm for run in runs for norm in _first(run) if is_finite(norm) and norm > 0]
     if len(healthy) > 1 and spec.gradient_clip_norm is None:
         limit = float(f"{quantiles(healthy, n=10)[-1]:.2g}")
         fixes.insert(0, Fix(title=f"Clip the gradient at {limit:g}", patch={"gradient_clip_norm": limit}))

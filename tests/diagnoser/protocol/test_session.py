@@ -9,7 +9,8 @@ from diagnoser.evidence.outcome import Measured, NotMeasured, Reason
 from diagnoser.evidence.steps import Steps
 from diagnoser.findings import Confidence, Finding, Fix, Severity
 from diagnoser.protocol.events import Event
-from diagnoser.protocol.session import SHARES, Session
+from diagnoser.protocol.session import Session
+from diagnoser.protocol.spending import SHARES
 from diagnoser.trials import Outcome, TrialResult, UserError
 from tests.helpers import make
 from tests.helpers.toy_executor import BEST_LR, ToyExecutor

@@ -11,6 +11,7 @@ PROJECT = """
 import ctypes
 import os
 import sys
+import threading
 import time
 
 import torch
@@ -59,6 +60,29 @@ def misbehave(kind):
             time.sleep(0.01)
     if kind == "late import":
         import late
+    if kind == "wait":
+        while not os.path.exists("go"):
+            time.sleep(0.01)
+    if kind == "no bell":
+        os.remove(os.path.join(out(), "bell"))
+    if kind == "ring":
+        threading.Thread(target=ring, daemon=True).start()
+    if kind == "forge":
+        for number in range(2, 9):
+            for count in range(4):
+                with open(os.path.join(out(), f"{number}.{count}.json"), "w") as file:
+                    file.write('{"index": 9}')
+        time.sleep(60)  # its own result would take the place of the forged one
+
+
+def out():
+    return sys.argv[sys.argv.index("--folder") + 1]
+
+
+def ring():
+    bell = os.open(os.path.join(out(), "bell"), os.O_WRONLY)
+    while True:
+        os.write(bell, b"!")
 
 
 class Net(torch.nn.Module):
@@ -72,8 +96,9 @@ class Net(torch.nn.Module):
         return self.linear(x)
 
 
-def build_model(mischief="none"):
-    return Net(mischief)
+def build_model(mischief="none", guilty=None):
+    # of every trial, or of the one whose seed it is
+    return Net(mischief if guilty in (None, torch.initial_seed()) else "none")
 
 
 def build_data():

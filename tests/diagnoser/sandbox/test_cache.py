@@ -1,103 +1,16 @@
-"""An edit measures again what it can change, and nothing else."""
+"""What was measured is found again as it was; what is damaged, or another try could change, is measured again."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from diagnoser.evidence.evidence import Environment, Source
-from diagnoser.sandbox.cache import Cache, Keys, default_folder
-from diagnoser.spec.fields import Budget, Ema, Protocol, Scheduler, TrainingSpec
-from diagnoser.trials import Outcome, Probe, ProbeKind, Trial, TrialResult, UserError
+from diagnoser.evidence.preflight import LoopAudit, ProbeResult
+from diagnoser.messages import Result
+from diagnoser.sandbox.cache import Cache, default_folder, hash_of_file, hash_of_files
+from diagnoser.trials import Outcome, TrialResult, UserError
 
-ENVIRONMENT = Environment(
-    python="3.11.7",
-    torch="2.13.0",
-    packages={"numpy": "2.0", "torch": "2.13.0"},
-    platform="Linux here",
-    device="cpu (x86_64)",
-    cpu_count=2,
-    source=Source(folder="project", hash="a" * 64, files=("project.py",)),
-    data_fingerprint="b" * 64,
-)
-TRIAL = Trial(seed=0, updates=10)
 RESULT = TrialResult(outcome=Outcome.COMPLETED, losses=(1.0, float("nan")), updates=2)
-
-
-def key(spec: TrainingSpec, work: Trial | Probe = TRIAL, environment: Environment = ENVIRONMENT) -> str:
-    found = Keys(spec=spec, environment=environment).of(work)
-    assert found is not None
-    return found
-
-
-def changed(spec: TrainingSpec, **fields: object) -> TrainingSpec:
-    return spec.model_copy(update=fields)
-
-
-KEEPS: dict[str, Callable[[TrainingSpec], TrainingSpec]] = {
-    "a new name": lambda spec: changed(spec, name="other"),
-    "another budget": lambda spec: changed(spec, budget=Budget(minutes=99)),
-    "another preset": lambda spec: changed(spec, protocol=Protocol(preset="quick")),
-    "a scheduler, for a trial without it": lambda spec: changed(spec, scheduler=Scheduler(name="cosine")),
-    "an average of weights, for a trial without it": lambda spec: changed(spec, ema=Ema(decay=0.9)),
-}
-CHANGES: dict[str, Callable[[TrainingSpec], TrainingSpec]] = {
-    "another lr": lambda spec: changed(spec, optimizer=spec.optimizer.model_copy(update={"lr": 0.5})),
-    "another width": lambda spec: changed(spec, model=spec.model.model_copy(update={"args": {"width": 5}})),
-    "another batch size": lambda spec: changed(spec, data=spec.data.model_copy(update={"batch_size": 7})),
-    "another loss": lambda spec: changed(spec, loss=None),
-    "another seed": lambda spec: changed(spec, seed=5),
-    "another precision": lambda spec: changed(spec, precision="bfloat16"),
-}
-ELSEWHERE: dict[str, dict[str, object]] = {
-    "an imported file": {"source": Source(folder="project", hash="c" * 64)},
-    "the data": {"data_fingerprint": "c" * 64},
-    "the version of torch": {"torch": "2.14.0"},
-    "a package": {"packages": {"numpy": "2.1", "torch": "2.13.0"}},
-    "the device": {"device": "cuda (A100)"},
-    "the minor version of Python": {"python": "3.12.0"},
-}
-
-
-@pytest.mark.parametrize("edit", KEEPS)
-def test_nothing_is_measured_again_after(edit: str, spec: TrainingSpec) -> None:
-    assert key(KEEPS[edit](spec)) == key(spec)
-
-
-@pytest.mark.parametrize("edit", CHANGES)
-def test_a_trial_is_measured_again_after(edit: str, spec: TrainingSpec) -> None:
-    assert key(CHANGES[edit](spec)) != key(spec)
-
-
-@pytest.mark.parametrize("what", ELSEWHERE)
-def test_a_trial_is_measured_again_when_a_change_concerns(what: str, spec: TrainingSpec) -> None:
-    assert key(spec, environment=ENVIRONMENT.model_copy(update=ELSEWHERE[what])) != key(spec)
-
-
-def test_a_change_in_the_spec_is_the_same_change_in_the_trial(spec: TrainingSpec) -> None:
-    by_trial = Trial(seed=0, updates=10, changes={"optimizer.lr": 0.5})
-    assert key(spec, by_trial) == key(CHANGES["another lr"](spec))
-
-
-def test_the_scheduler_matters_where_it_takes_part(spec: TrainingSpec) -> None:
-    scheduled = Trial(seed=0, updates=10, scheduled=True)
-    assert key(changed(spec, scheduler=Scheduler(name="cosine")), scheduled) != key(spec, scheduled)
-
-
-def test_a_time_limit_that_was_not_reached_changes_nothing(spec: TrainingSpec) -> None:
-    assert key(spec, Trial(seed=0, updates=10, max_seconds=5.0)) == key(spec)
-
-
-def test_what_a_step_costs_is_true_of_one_machine(spec: TrainingSpec) -> None:
-    other = ENVIRONMENT.model_copy(update={"platform": "Linux there"})
-    cost, data = Probe(probe=ProbeKind.SYSTEM), Probe(probe=ProbeKind.DATA)
-    assert key(spec, cost, other) != key(spec, cost)
-    assert key(spec, data, other) == key(spec, data)
-
-
-def test_changes_that_make_no_spec_have_no_key(spec: TrainingSpec) -> None:
-    work = Trial(seed=0, changes={"optimizer.lr": -1.0})
-    assert Keys(spec=spec, environment=ENVIRONMENT).of(work) is None
+RAISED = UserError(kind="OSError", message="", traceback="")
 
 
 def test_a_result_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -131,11 +44,14 @@ def test_a_file_that_is_damaged_is_measured_again(content: str, tmp_path: Path) 
         TrialResult(outcome=Outcome.WORKER_LOST),
         TrialResult(outcome=Outcome.OUT_OF_MEMORY),
         TrialResult(outcome=Outcome.COMPLETED, stopped_by="time"),
-        TrialResult(outcome=Outcome.USER_ERROR, error=UserError(kind="OSError", message="", traceback="")),
+        TrialResult(outcome=Outcome.USER_ERROR, error=RAISED),
+        TrialResult(outcome=Outcome.COMPLETED, initial_loss=float("nan"), first_non_finite="inputs"),
+        ProbeResult(outcome=Outcome.TIMED_OUT),
+        ProbeResult(outcome=Outcome.COMPLETED, value=LoopAudit(has_loop=True, has_evaluate=False, error=RAISED)),
     ],
-    ids=lambda result: f"{result.outcome} stopped by {result.stopped_by}",
+    ids=lambda result: result.model_dump_json(exclude_defaults=True),
 )
-def test_what_another_try_could_change_is_not_kept(result: TrialResult, tmp_path: Path) -> None:
+def test_what_another_try_could_change_is_not_kept(result: Result, tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     cache.put("ab", result, files={})
     assert cache.get("ab", file_hash=lambda name: None) is None
@@ -166,3 +82,60 @@ def test_the_users_environment_chooses_the_folder(monkeypatch: pytest.MonkeyPatc
     assert default_folder() == tmp_path
     monkeypatch.setenv("DIAGNOSER_CACHE", "")
     assert default_folder() is None
+
+
+SAYS_THE_SAME = {
+    "a comment": "import os  # of the system\n\nLIMIT = 3\n",
+    "blank lines": "import os\n\n\n\n\nLIMIT = 3\n",
+    "layout": "import os\n\nLIMIT = (\n    3\n)\n",
+    "a number spelt otherwise": "import os\n\nLIMIT = 0x3\n",
+}
+SAYS_SOMETHING_ELSE = {
+    "another value": "import os\n\nLIMIT = 4\n",
+    "another type": "import os\n\nLIMIT = 3.0\n",
+    "a docstring, which the code may read": '"""How far?"""\n\nimport os\n\nLIMIT = 3\n',
+    "another order": "LIMIT = 3\n\nimport os\n",
+    "no Python": "import os\n\nLIMIT = = 3\n",
+    "too deep for a parser": "import os\n\nLIMIT = " + "(" * 3_000 + "3" + ")" * 3_000 + "\n",
+}
+
+
+@pytest.mark.parametrize("edit", SAYS_THE_SAME)
+def test_a_file_is_known_by_what_it_says(edit: str, tmp_path: Path) -> None:
+    before, after = written(tmp_path / "a.py"), written(tmp_path / "b.py", SAYS_THE_SAME[edit])
+    assert hash_of_file(after) == hash_of_file(before) is not None
+
+
+@pytest.mark.parametrize("edit", SAYS_SOMETHING_ELSE)
+def test_a_file_that_says_something_else_is_another(edit: str, tmp_path: Path) -> None:
+    before, after = written(tmp_path / "a.py"), written(tmp_path / "b.py", SAYS_SOMETHING_ELSE[edit])
+    assert None is not hash_of_file(after) != hash_of_file(before)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("table.so", "import os\n"), ("broken.py", "import os)\n"), ("words.py", "x = '\0'\n")],
+)
+def test_what_is_no_python_counts_by_its_bytes(name: str, content: str, tmp_path: Path) -> None:
+    before = hash_of_file(written(tmp_path / name, content))
+    assert before != hash_of_file(written(tmp_path / name, content + "# a comment\n"))
+    assert before == hash_of_file(written(tmp_path / name, content))
+
+
+def test_the_encoding_that_a_comment_declares_is_no_comment(tmp_path: Path) -> None:
+    """The same bytes are other words in another encoding."""
+    files = [tmp_path / "one.py", tmp_path / "other.py"]
+    for file, encoding in zip(files, ("latin-1", "cp1251"), strict=True):
+        file.write_bytes(f"# -*- coding: {encoding} -*-\nWORD = '".encode() + b"\xe9'\n")
+    assert hash_of_file(files[0]) != hash_of_file(files[1])
+
+
+def test_a_file_that_is_gone_has_no_hash(tmp_path: Path) -> None:
+    written(tmp_path / "here.py")
+    assert hash_of_file(tmp_path / "gone.py") is None
+    assert set(hash_of_files(tmp_path, ["here.py", "gone.py"])) == {"here.py"}
+
+
+def written(file: Path, content: str = "import os\n\nLIMIT = 3\n") -> Path:
+    file.write_text(content, encoding="utf-8")
+    return file

@@ -77,7 +77,7 @@ def test_an_interrupted_run_goes_on_where_it_was(folder: Path, spec: TrainingSpe
     resumed = measure(spec.model_copy(update={"name": "renamed"}), folder, cache=cache)
     assert (resumed.from_cache, resumed.run) == (2, 1)
 
-    (folder / "rules.py").write_text("SEED = 0  # imported by the project\n", encoding="utf-8")
+    (folder / "rules.py").write_text("SEED = 0\nIMPORTED = True\n", encoding="utf-8")
     again = measure(spec, folder, cache=cache)
     assert (again.from_cache, again.run) == (0, 3)
     assert numbers(again.results) == numbers(resumed.results)
@@ -96,5 +96,5 @@ def test_a_file_that_is_imported_only_while_training_counts_too(
 
         assert runs() == (1, 0)
         assert runs() == (1, 1)
-        (folder / "late.py").write_text("# changed\n", encoding="utf-8")
+        (folder / "late.py").write_text("CHANGED = True\n", encoding="utf-8")
         assert runs() == (2, 1)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from diagnoser.sandbox import stacks
+from diagnoser.sandbox.child_environment import environment_for_child
 from diagnoser.sandbox.limits import Machine, resident_bytes, seconds_for, this_machine
 from diagnoser.sandbox.output import Output
-from diagnoser.sandbox.supervisor import environment_for_child
 from diagnoser.trials import Probe, ProbeKind, Trial
 
 ENGINE = Path(stacks.ENGINE)
@@ -81,8 +81,10 @@ def test_output_that_fits_is_whole() -> None:
 
 
 def test_a_limit_of_time_leaves_room_for_the_evaluation() -> None:
-    assert seconds_for(Trial(seed=0, max_seconds=10.0)) == 50.0
-    assert seconds_for(Probe(probe=ProbeKind.DATA)) is None
+    assert seconds_for([Trial(seed=0, max_seconds=10.0)]) == 50.0
+    assert seconds_for([Trial(seed=seed, max_seconds=10.0) for seed in range(3)]) == 90.0  # room for one evaluation
+    assert seconds_for([Trial(seed=0, max_seconds=10.0), Trial(seed=1)]) is None
+    assert seconds_for([Probe(probe=ProbeKind.DATA)]) is None
 
 
 @pytest.mark.parametrize(("resident", "processes"), [(None, 4), (1_000_000_000, 4), (4_000_000_000, 2), (10**11, 1)])

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from diagnoser.messages import Result
+from diagnoser.records import JsonValue
 from diagnoser.spec.fields import Data, Factory, Loss, TrainingSpec
 from diagnoser.training.in_process import InProcessExecutor
 from diagnoser.training.live import LiveObjects
@@ -71,6 +73,35 @@ def test_what_has_not_begun_by_the_deadline_is_timed_out(executor: InProcessExec
     assert [result.outcome for result in results] == [Outcome.TIMED_OUT, Outcome.TIMED_OUT]
     assert told == [0, 1]
     assert executor.trials_run == run
+
+
+def test_trials_of_one_kind_are_trained_as_one_and_how_is_told(executor: InProcessExecutor) -> None:
+    before = sum(one.trials for one in executor.stacks)
+    told: list[int] = []
+    work = [
+        Trial(seed=seed, updates=2, evaluations=0, regularised=seed != 1) for seed in range(3)
+    ]  # the second differs
+    results = executor.run(work, deadline=time.monotonic() + 60, on_result=lambda index, result: told.append(index))
+    assert told == [0, 2, 1]
+    assert [result.outcome for result in results] == [Outcome.COMPLETED] * 3
+    assert sum(one.trials for one in executor.stacks) - before == 3
+
+
+def test_one_that_raises_takes_no_other(executor: InProcessExecutor) -> None:
+    wrong: dict[str, JsonValue] = {"optimizer.args.momentum": "much"}
+    trials = [Trial(seed=seed, updates=2, evaluations=0, changes=wrong if seed == 1 else {}) for seed in range(3)]
+    run = executor.trials_run
+    results = executor.run(trials, deadline=time.monotonic() + 60, on_result=lambda index, result: None)
+    assert [result.outcome for result in results] == [Outcome.COMPLETED, Outcome.USER_ERROR, Outcome.COMPLETED]
+    assert executor.trials_run == run + 3
+
+
+def test_what_the_listener_raises_is_not_taken_for_the_trials_error(executor: InProcessExecutor) -> None:
+    def listen(index: int, result: Result) -> None:
+        raise ValueError("the caller's own")
+
+    with pytest.raises(ValueError, match="the caller's own"):
+        executor.run([Trial(seed=0, updates=2, evaluations=0)], deadline=time.monotonic() + 60, on_result=listen)
 
 
 def test_the_environment_names_the_versions(executor: InProcessExecutor) -> None:

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset, WeightedRandomS
 from diagnoser.evidence.preflight import DataProfile
 from diagnoser.spec.fields import Task
 from diagnoser.training.probes import data as data_probe
+from diagnoser.training.probes import rows as rows_probe
 from diagnoser.training.probes.rows import hashes
 from diagnoser.trials import Probe, ProbeKind
 from tests.helpers.small_workload import CLASSES, FEATURES, Pair, blobs, workload
@@ -117,6 +118,30 @@ def test_duplicates_and_an_ignored_index_are_measured() -> None:
             return self.x[0], self.y[0]
 
     assert profile((Same(), Rows(50, 2))).distinct_of_512 == pytest.approx(1 / 200)
+
+
+@pytest.mark.parametrize(("columns", "ones"), [(3, 0.5), (100, 0.01), (100, 0.002), (600, 0.0005), (600, 0.5)])
+def test_repeats_by_chance_are_those_of_all_columns_permuted_at_once(columns: int, ones: float) -> None:
+    rng = np.random.default_rng(3)
+    x, y = (rng.random((400, columns)) < ones).astype(np.float32), rng.integers(3, size=400)
+    rows = rows_probe.Rows(total=400, indices=np.arange(400), inputs=(x, x[:, :2] * 2), target=y)
+    rng = np.random.default_rng(7)
+    slow = [rng.permuted(array.reshape(400, -1), axis=0) for array in (*rows.inputs, y)]
+    assert data_probe._repeats_by_chance(rows, seed=7) == rows_probe.repeated_share(hashes(slow))
+
+
+def test_the_shift_of_validation_is_numpys_own_to_the_last_bit_with_nan_and_without() -> None:
+    rng = np.random.default_rng(5)
+    x, validation = rng.normal(size=(501, 33)), 2 * rng.normal(size=(203, 33)) + 1
+    x[:, 4] = 3.0
+    for planted in (None, float("nan"), float("inf")):
+        if planted is not None:
+            x[3, 3], validation[5, 5] = planted, planted
+        a, b = (np.where(np.isfinite(values), values, np.nan) for values in (x, validation))
+        varying = np.nanstd(a, axis=0) > 0
+        mean, std = np.nanmean(a[:, varying], axis=0), np.nanstd(a[:, varying], axis=0)
+        shift = np.nanmedian(np.abs(np.nanmean(b[:, varying], axis=0) - mean) / std)
+        assert data_probe._shift(x, validation) == (float(shift), float(np.nanstd(b) / np.nanstd(a)))
 
 
 def test_sorted_labels_without_shuffling_spread_less() -> None:

@@ -13,7 +13,7 @@ from diagnoser.spec.fields import Optimizer
 from diagnoser.training.probes import system as system_probe
 from diagnoser.training.unsupported import Unsupported
 from diagnoser.trials import Probe, ProbeKind
-from tests.helpers.small_workload import blobs, net, workload
+from tests.helpers.small_workload import CLASSES, FEATURES, blobs, net, workload
 
 
 def system(**settings: Any) -> SystemProfile:
@@ -86,3 +86,31 @@ def test_accumulated_batches_and_closures_count_as_updates() -> None:
     one, four = system(), system(accumulate_batches=4)
     assert four.seconds_per_update > 1.5 * one.seconds_per_update
     assert system(optimizer=Optimizer(name="lbfgs", lr=0.1)).seconds_per_update > 0
+
+
+def test_the_largest_batch_is_told_from_what_a_step_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wide() -> nn.Module:
+        return nn.Sequential(nn.Linear(FEATURES, 1_000), nn.Tanh(), nn.Linear(1_000, CLASSES))
+
+    a_row = 4 * (FEATURES + 1_000 + CLASSES)  # bytes: the input, the hidden units, and the logarithms of the softmax
+    room = 50 * a_row * 2 / 0.5  # for 50 rows and their gradients in half of what is free
+    monkeypatch.setattr(system_probe, "available_bytes", lambda _: int(room))
+    assert system(model=wide).rows_that_fit == pytest.approx(50, abs=1)
+
+
+def test_no_batch_is_larger_than_the_training_set() -> None:
+    assert system().rows_that_fit == workload().train.rows
+
+
+def test_a_model_for_one_batch_size_alone_leaves_the_largest_batch_open() -> None:
+    class Picky(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net()
+
+        def forward(self, x: Tensor) -> Any:
+            if len(x) == 8:
+                raise ValueError("half a batch")
+            return self.net(x)
+
+    assert system(model=Picky).rows_that_fit is None
