@@ -4,6 +4,7 @@ It ends work as the real one does: a trial ends itself at its own limit, after t
 evaluated; what hangs is ended at `limits.seconds_for` or at the deadline, and its process has to be started again.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 from diagnoser.evidence.preflight import ProbeResult, SystemProfile
@@ -71,13 +72,17 @@ class ClockedExecutor(ToyExecutor):
             return self._asking(work.probe), self._answer(work)
         result = self._trial(work)
         assert isinstance(result, TrialResult)
-        updates = result.updates
-        if work.max_seconds is not None and updates * self.seconds_per_update > work.max_seconds:
-            updates = int(work.max_seconds / self.seconds_per_update) + 1
-            ends = {"updates": updates, "stopped_by": "time", "losses": result.losses[: max(1, updates)]}
-            result = result.model_copy(update=ends)
+        looks = max(0, work.evaluations - 1) * self.seconds_per_evaluation  # on the way
+        whole = result.updates * self.seconds_per_update + looks
+        share = 1.0 if work.max_seconds is None or whole <= work.max_seconds else work.max_seconds / whole
+        updates = math.ceil(share * result.updates)
         seconds = updates * self.seconds_per_update
-        return seconds + work.evaluations * self.seconds_per_evaluation, result.model_copy(update={"seconds": seconds})
+        if share < 1:
+            result = result.model_copy(
+                update={"updates": updates, "stopped_by": "time", "losses": result.losses[:updates]}
+            )
+        at_the_end = self.seconds_per_evaluation if work.evaluations else 0.0
+        return max(seconds, share * whole) + at_the_end, result.model_copy(update={"seconds": seconds})
 
     def _asking(self, kind: ProbeKind) -> float:
         timed = 5 * self.seconds_per_update + self.seconds_per_evaluation  # fewer than it would like to
