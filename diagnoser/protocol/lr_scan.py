@@ -44,11 +44,12 @@ def plan(spec: TrainingSpec, so_far: Steps, done: Done, *, allowance: Allowance)
     if beyond:
         return _trials(beyond, (spec.seed,), updates, allowance)
     proposal = _proposal(done)
-    ends = sorted({user, proposal} if proposal is not None else {user})
-    if all(sum(_lr(t) == rate for t, _ in done) > 1 for rate in ends):
+    ends = {user, proposal} if proposal is not None else {user}
+    lacking = sorted(rate for rate in ends if sum(_lr(trial) == rate for trial, _ in done) == 1)
+    if not lacking:
         return ()
     further = tuple(spec.seed + n for n in range(1, SEEDS_AT_ENDS + 1))
-    return _trials(ends, further, updates, allowance)
+    return _trials(lacking, further, updates, allowance)
 
 
 def read(spec: TrainingSpec, so_far: Steps, done: Done) -> LrScan:

@@ -8,13 +8,16 @@ from diagnoser.protocol import so_far as known
 from diagnoser.records import Record
 from diagnoser.trials import Trial, TrialResult
 
-PER_TRIAL = 0.01
-PER_UNIT = 0.01
-AFTER_THE_RUN = 1.0
-GAIN = 1.2
-MOST_FOR_A_STACK = 0.025
-FEWEST_FOR_A_STACK = 20
-TIMED_STEPS = 8
+# Means over the healthy programs of tests/faults/healthy, in CPU time of one process (2 cores, torch 2.13):
+LOOP = 6e-5  # seconds an update, for what is done between two steps beside what the probe times
+LOOKING = 6e-5  # seconds an update, more of it: instruments, or looks at the small set
+STEP = 1.05  # times the update that the probe timed, whose caches are warm
+EVALUATION = 1.2  # times the evaluation that the probe timed: metric and copies
+TRIAL = 0.01  # seconds: seeds, the initial loss, the result
+WHOLE_RUN = 0.02  # seconds more at the end of the user's own run: noise of the evaluation, classes
+UNIT = 0.01  # seconds: a request, its answer, and what is found out about stacking
+GAIN = 1.25  # of a stack over its trials one by one, those that are not stacked after all among them
+FEWEST_TOGETHER, FEWEST_UPDATES, LONGEST = 4, 20, 5e-3  # trials, updates, seconds of one: beyond, no gain was seen
 WRITING = 0.6  # times a judgment: both start a program and read all evidence
 
 
@@ -34,21 +37,19 @@ class Prices(Record):
         """The last judgment, and the three files."""
         return (1 + WRITING) * self.judging
 
-    def unit(self, trials: Sequence[tuple[Trial, TrialResult]], *, is_new: bool) -> tuple[float, ...]:
-        """Seconds of each of them, in order; `is_new`: of a kind that this process has not timed."""
-        together = self._together(trials)
-        timing = (1 + TIMED_STEPS * self.seconds_per_update) * is_new * 0.0
-        return tuple(self._one(t, r, gain=GAIN if together else 1.0) + timing for t, r in trials)
-
-    def _together(self, trials: Sequence[tuple[Trial, TrialResult]]) -> bool:
+    def unit(self, trials: Sequence[tuple[Trial, TrialResult]]) -> tuple[float, ...]:
+        """Seconds of each trial of a unit, in order."""
         shortest = min(result.updates for _, result in trials)
-        few = len(trials) < 2 or shortest < FEWEST_FOR_A_STACK
-        return not few and self.seconds_per_update < MOST_FOR_A_STACK
+        many = len(trials) >= FEWEST_TOGETHER and shortest >= FEWEST_UPDATES and self.seconds_per_update < LONGEST
+        gain = GAIN if many else 1.0
+        return tuple(UNIT / len(trials) + self._trial(trial, result, gain=gain) for trial, result in trials)
 
-    def _one(self, trial: Trial, result: TrialResult, *, gain: float) -> float:
-        training = result.updates * self.seconds_per_update / gain
-        looks = trial.evaluations + AFTER_THE_RUN * trial.scheduled
-        return PER_TRIAL + self.seconds_to_build + training + looks * self.seconds_per_evaluation
+    def _trial(self, trial: Trial, result: TrialResult, *, gain: float) -> float:
+        looks = trial.stop_when_memorised or trial.instruments
+        update = STEP * self.seconds_per_update + LOOP + LOOKING * looks
+        around = TRIAL + WHOLE_RUN * trial.scheduled + self.seconds_to_build
+        evaluating = EVALUATION * self.seconds_per_evaluation * len(result.evaluations)
+        return around + result.updates * update / gain + evaluating
 
 
 def priced(so_far: Steps, *, program: float, opening: float, judging: float) -> Prices:

@@ -14,7 +14,7 @@ from diagnoser.protocol.executor import OnResult
 from diagnoser.protocol.expectation import expected
 from diagnoser.protocol.prices import Prices
 from diagnoser.spec.fields import TrainingSpec
-from diagnoser.trials import Outcome, Trial, TrialResult, kind_of
+from diagnoser.trials import Outcome, Trial, TrialResult
 
 Form = Callable[[Mapping[int, Work]], Sequence[Sequence[int]]]
 """How the executor would share out work: units of pieces, in the order in which they begin."""
@@ -38,7 +38,6 @@ class Rehearsal:
         self._prices = prices
         self._ahead = now - time.process_time()
         self._ready = [now, *[max(now, prices.second_process_at)] * (processes - 1)]
-        self._seen: set[tuple[int, str]] = set()
 
     def clock(self) -> float:
         """Seconds since the budget began to run. What we compute ourselves is really computed, and takes its time."""
@@ -62,7 +61,7 @@ class Rehearsal:
         for pieces in self._form(dict(enumerate(work))):
             process = min(range(self.processes), key=lambda one: self._ready[one])
             at = max(self._ready[process], began)
-            for index, one, seconds in self._unit(pieces, work, process=process):
+            for index, one, seconds in self._unit(pieces, work):
                 at += seconds
                 results[index] = one if at <= deadline else TrialResult(outcome=Outcome.TIMED_OUT, stopped_by="time")
             self._ready[process] = min(at, deadline)
@@ -73,15 +72,11 @@ class Rehearsal:
         self.results += results.values()
         return tuple(results[index] for index in range(len(work)))
 
-    def _unit(
-        self, pieces: Sequence[int], work: Sequence[Work], *, process: int
-    ) -> list[tuple[int, TrialResult, float]]:
+    def _unit(self, pieces: Sequence[int], work: Sequence[Work]) -> list[tuple[int, TrialResult, float]]:
         trials = [one for one in (work[piece] for piece in pieces) if isinstance(one, Trial)]
         assert len(trials) == len(pieces), "what the probes cost is known by now"
         pairs = [(trial, self._within_its_time(trial)) for trial in trials]
-        kind = (process, kind_of(trials[0]).model_dump_json())
-        seconds = self._prices.unit(pairs, is_new=kind not in self._seen)
-        self._seen.add(kind)
+        seconds = self._prices.unit(pairs)
         return [(piece, result, one) for piece, (_, result), one in zip(pieces, pairs, seconds, strict=True)]
 
     def _within_its_time(self, trial: Trial) -> TrialResult:

@@ -33,6 +33,7 @@ class ClockedExecutor(ToyExecutor):
         self.seconds_per_evaluation = evaluation
         self.now = load  # the budget began to run at 0
         self.deadlines: list[float] = []
+        self.ended: list[tuple[Work, float]] = []  # what did not end itself, and how long it was waited for
         self._load, self._probe_seconds, self._hangs = load, probe, hangs
         self._ready = [load] * self.processes
 
@@ -51,6 +52,8 @@ class ClockedExecutor(ToyExecutor):
             for index in unit.pieces:
                 piece = work[index]
                 seconds, result = self._one(piece)
+                if self._hangs(piece) and at < deadline:
+                    self.ended.append((piece, min(seconds, deadline - at)))
                 if at + seconds > deadline:
                     results[index] = endings.lost(piece, outcome=Outcome.TIMED_OUT, error=None)
                     at, ended = deadline, ended or at < deadline

@@ -72,6 +72,7 @@ def time_alone(workload: Workload, trial: Trial) -> Alone:
         finally:
             timed.close()
         return Alone(
+            trial=trial,
             seconds=min(timed.seconds[1:] or timed.seconds),
             losses=tuple(torch.stack(timed.losses).tolist()),
             buffers={name: buffer.detach().clone() for name, buffer in prepared.model.named_buffers()},

@@ -111,11 +111,13 @@ class _Batch:
         if slow is not None:
             self._alone(indices, slower(size, slow))
             return
-        gain = known.gains.get((kind, size))
-        trying = Try(known.alone[kind], trials=size) if gain is None else None
+        gain, trying = known.gain(kind, size), None
         try:
             with restored():
-                train_together(self._members(indices), on_result=self._tell, trying=trying)
+                members = self._members(indices)
+                if gain is None and members:
+                    trying = Try(known.alone[kind], first=members[0].prepared.trial, trials=len(members))
+                train_together(members, on_result=self._tell, trying=trying)
         except Unstackable as refusal:
             self._note(kind, size, trying, refusal)
             self._alone(indices, str(refusal))
@@ -134,7 +136,8 @@ class _Batch:
         """Remember what was found out; return the gain if it was measured."""
         gain = trying.gain if trying is not None else None
         if gain is not None:
-            self.workload.stacking.gains[kind, size] = gain
+            gains = self.workload.stacking.gains
+            gains[kind, size] = (*gains.get((kind, size), ()), gain)
         elif refusal is not None:
             self.workload.stacking.refusals[kind] = str(refusal)
         return gain

@@ -7,15 +7,17 @@ from diagnoser.training.stacked import clock
 from diagnoser.training.stacked.decisions import LEAST_GAIN, Alone
 from diagnoser.training.stacked.joining import Joined
 from diagnoser.training.stacked.unstackable import Unstackable
+from diagnoser.trials import Trial
 
 _SAME = 1e-2  # two ways to sum differ in the last bits, and Adam blows that up; another program differs in the first
 
 
 class Try:
-    """Times the first steps of a stack and compares its first row with the same trial alone."""
+    """Times the first steps of a stack, and compares its first row with that trial alone where it is known."""
 
-    def __init__(self, alone: Alone, *, trials: int) -> None:
+    def __init__(self, alone: Alone, *, first: Trial, trials: int) -> None:
         self._alone = alone
+        self._is_first = first == alone.trial
         self._trials = trials
         self._losses: list[Tensor] = []
         self._seconds: list[float] = []
@@ -38,7 +40,8 @@ class Try:
         self._began = None
         if len(self._losses) < len(self._alone.losses):
             return False
-        self._require_twin(joined)
+        if self._is_first:
+            self._require_twin(joined)
         one = min(self._seconds[1:] or self._seconds) / trials
         self.gain = self._alone.seconds / one
         if self.gain < LEAST_GAIN:

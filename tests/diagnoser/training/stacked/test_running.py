@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from diagnoser.records import JsonValue
 from diagnoser.spec.fields import EarlyStopping, Ema, Optimizer, ParameterGroup, Scheduler
 from diagnoser.training.loop import run_trial
-from diagnoser.training.stacked import running, trying
+from diagnoser.training.stacked import decisions, running, trying
 from diagnoser.training.stacked.levels import stack_size
 from diagnoser.training.stacked.running import run_trials
 from diagnoser.training.workload import Workload
@@ -97,7 +97,7 @@ def made(model: Callable[[], nn.Module] = net, *, double: bool = True, **spec: A
 
 def together(given: Workload, trials: tuple[Trial, ...], *, largest: int | None = None) -> tuple[TrialResult, ...]:
     """Run trials as one stack, whether it pays or not."""
-    given.stacking.gains |= {(kind_of(trial).model_dump_json(), n): 2.0 for trial in trials for n in range(2, 20)}
+    given.stacking.gains |= {(kind_of(trial).model_dump_json(), n): (2.0,) for trial in trials for n in range(2, 20)}
     found: dict[int, TrialResult] = {}
     how = run_trials(given, trials, on_result=found.__setitem__, largest=largest)
     assert any(group.at_once > 1 for group in how), how
@@ -367,8 +367,20 @@ def test_a_single_trial_a_short_one_and_a_bound_of_one_train_alone() -> None:
 
 def test_a_stack_that_is_slower_than_its_trials_one_by_one_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trying, "LEAST_GAIN", 1e9)
-    given = made()
-    assert "times as fast" in alone_because(given, grid())
+    monkeypatch.setattr(decisions, "LEAST_GAIN", 1e9)
+    given, kind = made(), kind_of(grid()[0]).model_dump_json()
+    for tries in (1, 2, 2):  # one try may be bad luck; after a second one it is not tried again
+        assert "times as fast" in alone_because(given, grid())
+        assert len(given.stacking.gains[kind, 3]) == tries
+
+
+def test_a_stack_of_another_size_is_compared_with_no_other_trial() -> None:
+    given = made(Residual)
+    found: dict[int, TrialResult] = {}
+    run_trials(given, grid(), on_result=found.__setitem__)
+    others = tuple(trial.model_copy(update={"seed": 7}) for trial in grid()[::-1][:2])
+    how = run_trials(given, others, on_result=found.__setitem__)
+    assert not given.stacking.refusals, how
 
 
 def test_a_stack_that_fits_no_memory_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
