@@ -1,74 +1,67 @@
-"""What does our training loop cost beside a bare one? Prints the ratio, instruments off and on, in one run.
+"""What does our training loop cost beside a bare one, with instruments off and on, and what lies round a short trial?
+
+    python benchmarks/loop_overhead.py [--quick] [--json] [--repeats N] [--updates N]
 
 Bare: the loop that a user would write (a DataLoader with 0 workers, torch's default optimizer, one thread). Ours:
-`run_trial` on the same model, data and number of updates, evaluations off. Blocks alternate, so that a busy machine
-slows both; the ratio of the medians is printed. Goal: at most 1.15 with instruments off, 1.25 with them on.
+`run_trial` on the same model, data and number of updates, evaluations off. Short blocks of all three alternate, in
+another order each time, so that a busy machine slows all of them; the median of the ratios within a round counts.
+
+*Round a trial* is what a trial of the learning-rate scan (100 updates, one evaluation) takes beside its training:
+building, the loss at the start, the evaluation, the result.
 """
 
-import argparse
 import json
-import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks import reporting
+from benchmarks.reporting import Line, say
+from benchmarks.workloads import BATCH, WORKLOADS, Split, Workload, digits
+from diagnoser.records import JsonValue
 from diagnoser.spec.reading import from_mapping
 from diagnoser.training.live import LiveObjects
 from diagnoser.training.loop import run_trial
 from diagnoser.training.workload import load
 from diagnoser.trials import Trial
 
-ROWS, BATCH, CLASSES = 1_600, 64, 10
-Build = Callable[[], nn.Module]
+LR = 1e-3
+UPDATES = 300
+REPEATS, QUICK_REPEATS = 15, 3  # rounds; below 1.05, single ones differ more from each other than from the goal
+WARM_UPDATES = 20
+SCAN_UPDATES = 100
+OFF_GOAL, ON_GOAL = "<= 1.0", "<= 1.05"
+
+Blocks = Mapping[str, Callable[[], float]]
+"""Seconds of each contender's block."""
 
 
-def mlp() -> nn.Module:
-    """50,826 parameters, as in the project's performance notes."""
-    return nn.Sequential(
-        nn.Flatten(), nn.Linear(64, 192), nn.ReLU(), nn.Linear(192, 192), nn.ReLU(), nn.Linear(192, 10)
-    )
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One workload."""
+
+    workload: str
+    bare_ms_per_update: float
+    ours_over_bare: float
+    instruments_over_bare: float
+    instruments_over_ours: float
+    round_a_trial_ms: float
+    round_a_trial_share: float  # of its wall time
 
 
-def cnn() -> nn.Module:
-    """A small convolutional network for 8 x 8 pictures."""
-    return nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(),
-        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(128, 10),
-    )  # fmt: skip
-
-
-class Transformer(nn.Module):
-    """Eight rows of a picture as eight tokens."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed = nn.Linear(8, 48)
-        layer = nn.TransformerEncoderLayer(48, 4, 192, dropout=0.0, batch_first=True, norm_first=True)
-        self.encode = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
-        self.head = nn.Linear(48, CLASSES)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (B, 1, 8, 8) -> (B, C)
-        hidden: torch.Tensor = self.encode(self.embed(x.squeeze(1)))
-        scores: torch.Tensor = self.head(hidden.mean(dim=1))
-        return scores
-
-
-WORKLOADS: dict[str, Build] = {"mlp": mlp, "cnn": cnn, "transformer": Transformer}
-
-
-def bare(build: Build, data: tuple[torch.Tensor, torch.Tensor], updates: int) -> float:
+def bare(workload: Workload, rows: Split, updates: int) -> float:
     """Seconds of the loop that a user would write."""
     torch.manual_seed(0)
-    model = build()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    loader = DataLoader(TensorDataset(*data), batch_size=BATCH, shuffle=True)
+    model = workload.build()
+    optimizer = torch.optim.Adam(model.parameters(), lr=LR)
+    loader = DataLoader(TensorDataset(*rows[0]), batch_size=BATCH, shuffle=True)
     losses: list[float] = []
     start = time.perf_counter()
     while len(losses) < updates:
@@ -83,53 +76,109 @@ def bare(build: Build, data: tuple[torch.Tensor, torch.Tensor], updates: int) ->
     return time.perf_counter() - start
 
 
-def measure(build: Build, *, updates: int, repeats: int) -> dict[str, float]:
-    """Ratios of the medians of alternating blocks."""
-    generator = torch.Generator().manual_seed(0)
-    data = (torch.rand(ROWS, 1, 8, 8, generator=generator), torch.randint(CLASSES, (ROWS,), generator=generator))
+def blocks(workload: Workload, rows: Split, *, updates: int) -> tuple[Blocks, Callable[[], tuple[float, float]]]:
+    """Give the contenders, and a trial of the scan: its wall time and its training."""
     mapping = {
         "name": "overhead", "model": "live:model", "data": {"factory": "live:data", "batch_size": BATCH},
-        "loss": "cross_entropy", "optimizer": {"name": "adam", "lr": 1e-3}, "device": "cpu",
+        "loss": "cross_entropy", "optimizer": {"name": "adam", "lr": LR}, "device": "cpu",
     }  # fmt: skip
     spec, _ = from_mapping(mapping, live={"model", "data"})
-    workload = load(spec, folder=Path.cwd(), objects=LiveObjects(model_fn=build, data=lambda: (data, data)))
+    loaded = load(spec, folder=Path.cwd(), objects=LiveObjects(model_fn=workload.build, data=lambda: rows))
     plain = Trial(seed=0, updates=updates, evaluations=0)
     watched = plain.model_copy(update={"instruments": True})
-    seconds: dict[str, list[float]] = {"bare": [], "ours": [], "instruments": []}
-    for _ in range(repeats):
-        seconds["bare"].append(bare(build, data, updates))
-        seconds["ours"].append(run_trial(workload, plain).seconds)
-        seconds["instruments"].append(run_trial(workload, watched).seconds)
-    middle = {name: statistics.median(values) for name, values in seconds.items()}
-    return {
-        "bare_ms_per_update": 1e3 * middle["bare"] / updates,
-        "ours_over_bare": middle["ours"] / middle["bare"],
-        "instruments_over_bare": middle["instruments"] / middle["bare"],
+    changes: dict[str, JsonValue] = {"optimizer.lr": LR, "optimizer.weight_decay": 1e-4}
+    scanned = Trial(seed=0, changes=changes, updates=SCAN_UPDATES, evaluations=1)
+
+    def scan() -> tuple[float, float]:
+        start = time.perf_counter()
+        training = run_trial(loaded, scanned).seconds
+        return time.perf_counter() - start, training
+
+    bare(workload, rows, WARM_UPDATES)
+    run_trial(loaded, watched.model_copy(update={"updates": WARM_UPDATES}))
+    scan()
+    contenders = {
+        "bare": lambda: bare(workload, rows, updates),
+        "ours": lambda: run_trial(loaded, plain).seconds,
+        "instruments": lambda: run_trial(loaded, watched).seconds,
     }
+    return contenders, scan
 
 
-def main() -> int:
-    """Print one row per workload."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--updates", type=int, default=300)
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
+def measure(workload: Workload, *, updates: int, repeats: int) -> Row:
+    """Let the contenders take turns."""
+    contenders, scan = blocks(workload, digits(), updates=updates)
+    rounds: list[dict[str, float]] = []
+    scans: list[tuple[float, float]] = []
+    for number in range(repeats):
+        names = sorted(contenders, key=lambda name: (list(contenders).index(name) + number) % len(contenders))
+        rounds.append({name: contenders[name]() for name in names})
+        scans.append(scan())
+    say(f"  {workload.name}: {1e3 * rounds[-1]['ours'] / updates:.2f} ms an update")
+
+    def ratio(one: str, other: str) -> float:
+        return statistics.median(seconds[one] / seconds[other] for seconds in rounds)
+
+    return Row(
+        workload=workload.name,
+        bare_ms_per_update=1e3 * statistics.median(seconds["bare"] for seconds in rounds) / updates,
+        ours_over_bare=ratio("ours", "bare"),
+        instruments_over_bare=ratio("instruments", "bare"),
+        instruments_over_ours=ratio("instruments", "ours"),
+        round_a_trial_ms=1e3 * statistics.median(wall - training for wall, training in scans),
+        round_a_trial_share=statistics.median((wall - training) / wall for wall, training in scans),
+    )
+
+
+def lines(rows: Sequence[Row]) -> list[Line]:
+    """Ours off over bare, on over off."""
+    found: list[Line] = []
+    for row in rows:
+        ours = row.bare_ms_per_update * row.ours_over_bare
+        found += [
+            Line(
+                name="training loop, instruments off", workload=row.workload, unit="ms an update", ours=ours,
+                rival=row.bare_ms_per_update, rival_name="bare loop", ratio=row.ours_over_bare, goal=OFF_GOAL,
+            ),
+            Line(
+                name="training loop, instruments on", workload=row.workload, unit="ms an update",
+                ours=ours * row.instruments_over_ours, rival=ours, rival_name="our loop without",
+                ratio=row.instruments_over_ours, goal=ON_GOAL,
+            ),
+        ]  # fmt: skip
+    return found
+
+
+def show(rows: Sequence[Row]) -> None:
+    """Print one line per workload."""
+    reporting.print_columns(
+        ("workload", "bare, ms an update", "ours / bare", "on / bare", "on / off", "round a trial, ms", "share"),
+        [
+            (
+                row.workload, f"{row.bare_ms_per_update:.3f}", f"{row.ours_over_bare:.2f}",
+                f"{row.instruments_over_bare:.2f}", f"{row.instruments_over_ours:.3f}",
+                f"{row.round_a_trial_ms:.1f}", f"{row.round_a_trial_share:.0%}",
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    parser = reporting.parser(__doc__, repeats=REPEATS)
+    parser.add_argument("--updates", type=int, default=UPDATES, help=f"of a block (default {UPDATES})")
+    asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    rows = {}
-    for name, build in WORKLOADS.items():
-        measure(build, updates=20, repeats=1)  # warm up
-        rows[name] = measure(build, updates=arguments.updates, repeats=arguments.repeats)
-    if arguments.json:
-        print(json.dumps({"torch": torch.__version__, "machine": platform.machine(), "rows": rows}))
+    repeats = QUICK_REPEATS if asked.quick and not asked.repeats else reporting.repeats_of(asked)
+    kinds = [workload for workload in WORKLOADS.values() if workload.data == "digits"]
+    rows = [measure(workload, updates=asked.updates, repeats=repeats) for workload in kinds]
+    found = reporting.document("loop_overhead", rows=[asdict(row) for row in rows], table=lines(rows))
+    if asked.json:
+        print(json.dumps(found))
         return 0
-    print(f"torch {torch.__version__}, Python {platform.python_version()}, one thread, batch {BATCH}")
-    print(f"{'workload':12} {'bare, ms an update':>20} {'ours / bare':>12} {'with instruments':>17}")
-    for name, row in rows.items():
-        print(
-            f"{name:12} {row['bare_ms_per_update']:20.3f} {row['ours_over_bare']:12.2f}"
-            f" {row['instruments_over_bare']:17.2f}"
-        )
+    print(found["date"], found["machine"], found["versions"])
+    show(rows)
     return 0
 
 

@@ -205,14 +205,17 @@ def _facts(diagnosis: Diagnosis) -> tuple[tuple[str, str], ...]:
 
 
 def _together(plan: ExecutionPlan) -> str:
-    """Say how trials were stacked, and why others were not; the largest groups first."""
-    groups = [
-        f"{plural(group.trials, 'trial')} {group.at_once} at once"
-        if group.at_once > 1
-        else f"{group.trials} one by one"
-        for group in plan.stacks
-    ]
-    return "; ".join(f"{words} ({group.because})" for words, group in zip(groups, plan.stacks, strict=True))
+    """Say how many trials were stacked, and why the others were not."""
+    stacked = [group for group in plan.stacks if group.at_once > 1]
+    alone = [f"{group.trials} ({group.because})" for group in plan.stacks if group.at_once == 1]
+    parts = []
+    if stacked:
+        sizes = sorted({group.at_once for group in stacked})
+        several = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+        parts.append(f"{sum(group.trials for group in stacked)} trials, {several} at a time as one batched model")
+    if alone:
+        parts.append(f"one by one: {', '.join(alone)}")
+    return "; ".join(parts)
 
 
 def _memory(preflight: Preflight) -> str:

@@ -20,7 +20,7 @@ from diagnoser.records import Record
 from diagnoser.spec.fields import TrainingSpec
 from diagnoser.trials import TrialResult
 
-SPREAD = math.sqrt(2)  # to either side: at most a factor of 2 between the ends
+SPREAD = 2.0  # the upper end over the lower one, with what is to be expected in the middle
 OVERRUN = 1.1  # times the budget: no run takes longer
 
 
@@ -81,13 +81,13 @@ def estimate(
     starting, ending = prices.program + prices.opening, prices.ending
     expected = starting + sum(row.seconds for row in rows) + ending
     budget = spec.budget.minutes * 60
-    at_most = min(SPREAD * expected, OVERRUN * budget)
+    at_most = min(math.sqrt(SPREAD) * expected, OVERRUN * budget)
     return Estimate(
         steps=tuple(_with_reason(row, steps) for row in rows),
         starting=starting,
         ending=ending,
         expected=expected,
-        at_least=min(expected / SPREAD, at_most / SPREAD),
+        at_least=at_most / SPREAD,
         at_most=at_most,
         budget=budget,
         seconds_per_update=prices.seconds_per_update,

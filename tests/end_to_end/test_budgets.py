@@ -6,6 +6,7 @@ real, and marked slow.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def the_gradient(work: Work) -> bool:
     return isinstance(work, Probe) and work.probe is ProbeKind.GRADIENT
 
 
-WORKLOADS = {
+WORKLOADS: dict[str, dict[str, Any]] = {
     "a small model": {},
     "a step of 0.3 s": {"update": 0.3, "evaluation": 0.3, "probe": 3.0, "total_updates": 5000},
     "a step of 2 s": {"load": 6.0, "update": 2.0, "evaluation": 2.0, "probe": 20.0, "total_updates": 5000},
@@ -65,7 +66,7 @@ def walk(executor: ClockedExecutor, budget: float, *, preset: str = "standard") 
     return Session(spec, executor, lambda _: (), lambda _: None, 0.0, clock=executor.clock).run()
 
 
-def outcomes(steps: Steps) -> dict[str, Measured | NotMeasured]:
+def outcomes(steps: Steps) -> dict[str, Measured[Any] | NotMeasured]:
     return {name: getattr(steps, name) for name in Steps.model_fields if name != "preflight"}
 
 
@@ -109,7 +110,7 @@ def test_a_slow_model_gets_a_scan_and_a_shortened_run_and_is_told_how_short() ->
 
 
 def test_probes_of_a_slow_model_leave_most_of_the_budget_to_the_steps() -> None:
-    executor = ClockedExecutor(**WORKLOADS["a step of 0.3 s"])
+    executor = ClockedExecutor(**(WORKLOADS["a step of 0.3 s"] | {"probe": 10.0}))
     spec = make.spec(budget={"minutes": 40.0 / 60})
     Session(spec, executor, lambda _: (), lambda _: None, 0.0, clock=executor.clock).look()
     assert executor.now < 0.5 * 40.0
@@ -136,6 +137,13 @@ def test_a_hanging_trial_is_given_the_time_that_blames_it_where_there_is_some() 
     trial, waited = next((work, seconds) for work, seconds in executor.ended if isinstance(work, Trial))
     assert trial.max_seconds is not None
     assert waited > limits.TIME_FACTOR * trial.max_seconds + endings.EVALUATION_SECONDS
+
+
+def test_trials_that_take_twice_as_long_as_they_were_timed_end_themselves_and_are_not_lost() -> None:
+    executor = ClockedExecutor(update=0.3, slower=2.0, total_updates=5000)
+    steps = walk(executor, 600.0)
+    assert executor.cut == []
+    assert {"initial_loss", "overfit", "lr_scan", "curves", "coarse_search"} <= measured(steps)
 
 
 @pytest.mark.slow

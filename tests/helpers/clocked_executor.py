@@ -26,6 +26,7 @@ class ClockedExecutor(ToyExecutor):
         update: float = 1e-3,
         evaluation: float = 1e-3,
         probe: float = 0.1,
+        slower: float = 1.0,
         hangs: Callable[[Work], bool] = lambda _: False,
         total_updates: int = 200,
     ) -> None:
@@ -34,7 +35,8 @@ class ClockedExecutor(ToyExecutor):
         self.now = load  # the budget began to run at 0
         self.deadlines: list[float] = []
         self.ended: list[tuple[Work, float]] = []  # what did not end itself, and how long it was waited for
-        self._load, self._probe_seconds, self._hangs = load, probe, hangs
+        self.cut: list[Work] = []  # what was at work when its round's deadline came
+        self._load, self._probe_seconds, self._slower, self._hangs = load, probe, slower, hangs
         self._ready = [load] * self.processes
 
     def clock(self) -> float:
@@ -56,6 +58,7 @@ class ClockedExecutor(ToyExecutor):
                     self.ended.append((piece, min(seconds, deadline - at)))
                 if at + seconds > deadline:
                     results[index] = endings.lost(piece, outcome=Outcome.TIMED_OUT, error=None)
+                    self.cut += [piece] if at < deadline else []
                     at, ended = deadline, ended or at < deadline
                 else:
                     results[index], at = result, at + seconds
@@ -76,10 +79,11 @@ class ClockedExecutor(ToyExecutor):
         result = self._trial(work)
         assert isinstance(result, TrialResult)
         looks = max(0, work.evaluations - 1) * self.seconds_per_evaluation  # on the way
-        whole = result.updates * self.seconds_per_update + looks
+        each = self._slower * self.seconds_per_update
+        whole = result.updates * each + looks
         share = 1.0 if work.max_seconds is None or whole <= work.max_seconds else work.max_seconds / whole
         updates = math.ceil(share * result.updates)
-        seconds = updates * self.seconds_per_update
+        seconds = updates * each
         if share < 1:
             result = result.model_copy(
                 update={"updates": updates, "stopped_by": "time", "losses": result.losses[:updates]}

@@ -35,7 +35,7 @@ class Decisions:
         best = max(tries, default=0.0)
         return best if best >= LEAST_GAIN or len(tries) >= ENOUGH_TRIES else None
 
-    def too_slow(self, kind: str, size: int) -> float | None:
-        """Return the gain of a stack at least as large, if it was not worth it: a smaller one gains less."""
+    def is_too_slow(self, kind: str, size: int) -> bool:
+        """Tell whether a stack at least as large was not worth it: a smaller one gains less."""
         known = [self.gain(kind, n) for name, n in self.gains if name == kind and n >= size]
-        return max((gain for gain in known if gain is not None and gain < LEAST_GAIN), default=None)
+        return any(gain is not None and gain < LEAST_GAIN for gain in known)

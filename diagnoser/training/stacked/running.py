@@ -14,16 +14,17 @@ from diagnoser.training.loop import run_trial, unprepared
 from diagnoser.training.memory import available_bytes
 from diagnoser.training.preparation import prepare
 from diagnoser.training.randomness import restored
-from diagnoser.training.stacked.deciding import ENOUGH_UPDATES, LONGEST_STEP, time_alone
+from diagnoser.training.stacked.deciding import ENOUGH_UPDATES, FEWEST_TRIALS, LONGEST_STEP, time_alone
 from diagnoser.training.stacked.together import Member, train_together
-from diagnoser.training.stacked.trying import Try, slower
+from diagnoser.training.stacked.trying import Try
 from diagnoser.training.stacked.unstackable import Unstackable
 from diagnoser.training.watching import Watch
 from diagnoser.training.workload import Workload
 from diagnoser.trials import Trial, TrialResult, kind_of
 
 MEMORY_SHARE = 0.5  # of what is free: the allocator and the batched operations want room of their own
-ALONE_IN_ITS_BATCH = "a single trial"
+TOO_FEW = f"fewer than {FEWEST_TRIALS} trials of a kind"
+SLOWER = "tried, and one by one is faster"
 
 OnResult = Callable[[int, TrialResult], None]
 
@@ -71,8 +72,8 @@ class _Batch:
     def _refusal(self, kind: str, indices: list[int], largest: int | None) -> str | None:
         """Say what forbids stacking; else time one trial alone, if nobody did yet."""
         workload, first, known = self.workload, self.trials[indices[0]], self.workload.stacking
-        if len(indices) == 1:
-            return ALONE_IN_ITS_BATCH
+        if len(indices) < FEWEST_TRIALS:
+            return TOO_FEW
         if largest == 1:
             return "stacking is off"
         if first.loop == "user":
@@ -103,24 +104,23 @@ class _Batch:
         return min(bounds)
 
     def _stacked(self, kind: str, indices: list[int]) -> None:
-        if len(indices) == 1:
-            self._alone(indices, ALONE_IN_ITS_BATCH)
+        if len(indices) < FEWEST_TRIALS:
+            self._alone(indices, TOO_FEW)
             return
         known, size = self.workload.stacking, len(indices)
-        slow = known.too_slow(kind, size)
-        if slow is not None:
-            self._alone(indices, slower(size, slow))
+        if known.is_too_slow(kind, size):
+            self._alone(indices, SLOWER)
             return
         gain, trying = known.gain(kind, size), None
         try:
             with restored():
                 members = self._members(indices)
                 if gain is None and members:
-                    trying = Try(known.alone[kind], first=members[0].prepared.trial, trials=len(members))
+                    trying = Try(known.alone[kind], first=members[0].prepared.trial)
                 train_together(members, on_result=self._tell, trying=trying)
         except Unstackable as refusal:
-            self._note(kind, size, trying, refusal)
-            self._alone(indices, str(refusal))
+            gain = self._note(kind, size, trying, refusal)
+            self._alone(indices, str(refusal) if gain is None else SLOWER)
             return
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):

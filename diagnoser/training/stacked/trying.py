@@ -15,10 +15,9 @@ _SAME = 1e-2  # two ways to sum differ in the last bits, and Adam blows that up;
 class Try:
     """Times the first steps of a stack, and compares its first row with that trial alone where it is known."""
 
-    def __init__(self, alone: Alone, *, first: Trial, trials: int) -> None:
+    def __init__(self, alone: Alone, *, first: Trial) -> None:
         self._alone = alone
         self._is_first = first == alone.trial
-        self._trials = trials
         self._losses: list[Tensor] = []
         self._seconds: list[float] = []
         self._began: float | None = None
@@ -45,7 +44,7 @@ class Try:
         one = min(self._seconds[1:] or self._seconds) / trials
         self.gain = self._alone.seconds / one
         if self.gain < LEAST_GAIN:
-            raise Unstackable(slower(self._trials, self.gain))
+            raise Unstackable("one by one is faster")
         return True
 
     def _require_twin(self, joined: Joined) -> None:
@@ -55,11 +54,6 @@ class Try:
         same = _close(losses, expected) and all(_close(buffers[n], b) for n, b in self._alone.buffers.items())
         if not same:
             raise Unstackable("as one batched model the first trial does not do what it does alone")
-
-
-def slower(trials: int, gain: float) -> str:
-    """Say that stacking does not pay."""
-    return f"{trials} at once are {gain:.2f} times as fast as one by one"
 
 
 def _close(one: Tensor, other: Tensor) -> bool:

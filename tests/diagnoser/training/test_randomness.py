@@ -19,6 +19,13 @@ def test_a_seed_fixes_every_source() -> None:
     assert draws() == first
 
 
+def test_torch_draws_what_its_own_seeding_would_give() -> None:
+    torch.manual_seed(7)
+    wanted = torch.rand(3)
+    seed_everything(7)
+    assert torch.equal(torch.rand(3), wanted)
+
+
 def test_what_is_drawn_aside_is_not_missed() -> None:
     seed_everything(3)
     wanted = (draws(), draws())

@@ -358,9 +358,9 @@ def test_what_cannot_be_stacked_says_why(spec: dict[str, Any], words: str) -> No
     assert words in alone_because(made(**spec), trials)
 
 
-def test_a_single_trial_a_short_one_and_a_bound_of_one_train_alone() -> None:
+def test_few_trials_short_ones_and_a_bound_of_one_train_alone() -> None:
     given = made()
-    assert "single" in alone_because(given, grid()[:1])
+    assert "fewer" in alone_because(given, grid()[:2])
     assert "updates" in alone_because(given, tuple(t.model_copy(update={"updates": 3}) for t in grid()))
     assert "off" in alone_because(given, grid(), largest=1)
 
@@ -370,7 +370,7 @@ def test_a_stack_that_is_slower_than_its_trials_one_by_one_is_given_up(monkeypat
     monkeypatch.setattr(decisions, "LEAST_GAIN", 1e9)
     given, kind = made(), kind_of(grid()[0]).model_dump_json()
     for tries in (1, 2, 2):  # one try may be bad luck; after a second one it is not tried again
-        assert "times as fast" in alone_because(given, grid())
+        assert "faster" in alone_because(given, grid())
         assert len(given.stacking.gains[kind, 3]) == tries
 
 
@@ -378,7 +378,7 @@ def test_a_stack_of_another_size_is_compared_with_no_other_trial() -> None:
     given = made(Residual)
     found: dict[int, TrialResult] = {}
     run_trials(given, grid(), on_result=found.__setitem__)
-    others = tuple(trial.model_copy(update={"seed": 7}) for trial in grid()[::-1][:2])
+    others = tuple(trial.model_copy(update={"seed": seed}) for seed in (7, 8) for trial in grid()[::-1])
     how = run_trials(given, others, on_result=found.__setitem__)
     assert not given.stacking.refusals, how
 
@@ -388,12 +388,12 @@ def test_a_stack_that_fits_no_memory_is_cut(monkeypatch: pytest.MonkeyPatch) -> 
     trials = tuple(trial.model_copy(update={"seed": seed}) for seed in range(3) for trial in grid()[:2])
     together(given, trials)
     held = next(iter(given.stacking.alone.values())).bytes_held
-    monkeypatch.setattr(running, "available_bytes", lambda _: int(2 * held / running.MEMORY_SHARE))
-    assert {result.stacked for result in together(given, trials)} == {2}
+    monkeypatch.setattr(running, "available_bytes", lambda _: int(3 * held / running.MEMORY_SHARE))
+    assert {result.stacked for result in together(given, trials)} == {3}
 
 
 def test_out_of_memory_halves_the_stack_until_it_fits() -> None:
-    most = 2
+    most = 3
 
     def step(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         if torch._C._functorch.maybe_current_level() and stack_size() > most:
@@ -402,5 +402,5 @@ def test_out_of_memory_halves_the_stack_until_it_fits() -> None:
         return loss
 
     given = made(step=step, loss=None)
-    trials = tuple(trial.model_copy(update={"seed": seed}) for seed in range(2) for trial in grid())
-    assert {result.stacked for result in together(given, trials)} == {1, most}
+    trials = tuple(trial.model_copy(update={"seed": seed}) for seed in range(4) for trial in grid())
+    assert {result.stacked for result in together(given, trials)} == {most}

@@ -27,15 +27,25 @@ def model(first: float) -> ModelProfile:
     return make.model_profile(layers=(make.altered(layers[0], {"gradient_norm": first}), *layers[1:]))
 
 
+def every(updates: int, factor: float) -> Curves:
+    """Three runs with a norm of every so many updates; at update 400 gradient and loss are up, and nowhere else."""
+    losses = tuple(50.0 if update == 400 else 2.0 for update in range(640))
+    norms = tuple(factor if update == 400 else 1.0 for update in range(0, 640, updates))
+    given = {"batch_losses": losses, "stride": 1, "gradient_norms": norms, "gradient_norm_every": updates}
+    return make.curves(runs=tuple(make.curve_run(seed=seed, **given) for seed in range(3)))
+
+
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     "over time": ((make.spec(), runs(1e5)), Severity.WARNING, Confidence.MEDIUM, "while the loss rose"),
     "beyond all bounds": ((make.spec(), runs(float("inf"))), Severity.WARNING, Confidence.MEDIUM, "beyond all bounds"),
+    "of every tenth update": ((make.spec(), every(10, 1e5)), Severity.WARNING, Confidence.MEDIUM, "By update 400 "),
     "from layer to layer": ((make.spec(), model(1e4)), Severity.WARNING, Confidence.MEDIUM, "`net.0`"),
 }
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
     "steady": ((make.spec(), make.model_profile(), make.curves()), "passed"),
     "a healthy deep net that starts tiny": ((make.spec(), runs(167)), "passed"),
     "it grows while the loss falls": ((make.spec(), runs(1e5, rises=False)), "passed"),
+    "steady, of every tenth update": ((make.spec(), every(10, 5.0)), "passed"),
     "not measured": ((make.spec(),), "unjudged"),
 }
 
