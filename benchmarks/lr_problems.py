@@ -25,7 +25,7 @@ VALIDATION_SHARE = 0.2
 HOUSES, PLAYS = "california-housing.csv.gz", "tinyshakespeare.txt.gz"
 FILES = (IMAGES, LABELS, HOUSES, PLAYS)
 CONTEXT = 32  # characters
-ROWS, CHARACTERS = 8_000, 120_000  # of the real files: an epoch takes a second
+DISTRICTS, CHARACTERS = 8_000, 60_000  # of the real files: an epoch takes a second
 USUAL_LR = {"sgd": 1e-2, "adam": 1e-3}  # what tutorials write; no tool is told which lr is good
 MOMENTUM = 0.9
 
@@ -163,7 +163,7 @@ def housing() -> Split:
     with gzip.open(_folder() / HOUSES, "rt", encoding="utf-8") as file:
         table = np.genfromtxt(file, delimiter=",", skip_header=1, usecols=range(9))
     table = table[np.isfinite(table).all(axis=1)]
-    table = table[np.random.default_rng(0).permutation(len(table))[:ROWS]]
+    table = table[np.random.default_rng(0).permutation(len(table))[:DISTRICTS]]
     columns = _standardised(_float(table))
     return _split(columns[:, :8], columns[:, 8:9])
 
@@ -216,6 +216,6 @@ WITH_FILES = (
     Problem(name="mnist cnn, sgd", model=mnist_cnn, data=mnist, loss="cross_entropy", optimizer="sgd", epochs=5),
     Problem(name="housing mlp, adam", model=housing_mlp, data=housing, loss="mse_loss", optimizer="adam"),
     Problem(name="shakespeare gru, sgd", model=CharacterGru, data=shakespeare, loss="cross_entropy", optimizer="sgd",
-            batch=32),
+            batch=32, epochs=5),
 )  # fmt: skip
 """Held out: no rule was looked at with them before it was chosen."""

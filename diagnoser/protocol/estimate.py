@@ -6,12 +6,12 @@ when runs end early, and which fixes will be tried. Not counted: results that ar
 
 import math
 
-from diagnoser.evidence.outcome import NotMeasured
+from diagnoser.evidence.outcome import NotMeasured, Reason
 from diagnoser.evidence.steps import Steps
 from diagnoser.findings import Finding
 from diagnoser.protocol import so_far as known
 from diagnoser.protocol.events import Event, StepName
-from diagnoser.protocol.expectation import to_be_tried
+from diagnoser.protocol.expectation import SMOOTHLY, WITH_TROUBLE, Course, to_be_tried
 from diagnoser.protocol.preflight import FIRST, REST
 from diagnoser.protocol.prices import Prices
 from diagnoser.protocol.rehearsal import Form, Rehearsal
@@ -25,12 +25,13 @@ OVERRUN = 1.1  # times the budget: no run takes longer
 
 
 class StepEstimate(Record):
-    """One step: how many pieces of work are to be expected, how long each, and what they take in wall time."""
+    """One step: how many pieces of work, how long each, and what they take in wall time; each as it goes smoothly, and
+    with some trouble."""
 
     step: StepName
-    pieces: int
-    updates: tuple[int, int]  # of the shortest and the longest piece
-    seconds: float
+    pieces: tuple[int, int]
+    updates: tuple[int, int]  # of the shortest and of the longest piece
+    seconds: tuple[float, float]
     left_out: str = ""  # why nothing of it would be measured
 
 
@@ -59,33 +60,26 @@ def estimate(
     form: Form,
     preflight_seconds: float,
 ) -> Estimate:
-    """Walk the steps after the preflight, which is known, and add up."""
-    used = prices.opening + preflight_seconds
+    """Walk the steps after the preflight, which is known: once as all goes smoothly, and once with some trouble."""
     assumed = known.assumptions(so_far)
-    rehearsal = Rehearsal(spec, assumed, processes=processes, form=form, prices=prices, now=used)
-    looked = StepEstimate(step="preflight", pieces=len(FIRST) + len(REST), updates=(0, 0), seconds=preflight_seconds)
-    rows, began, first = [looked], used, 0
+    used = prices.opening + preflight_seconds
 
-    def judge(_: Steps) -> tuple[Finding, ...]:
-        rehearsal.skip(prices.judging)
-        return to_be_tried(draft, spec, assumed)
+    def walk(course: Course) -> list[StepEstimate]:
+        rehearsal = Rehearsal(spec, assumed, course, processes=processes, form=form, prices=prices, now=used)
+        return _walked(spec, so_far, rehearsal, prices, to_be_tried(draft, spec, assumed, course))
 
-    def tell(event: Event) -> None:
-        nonlocal began, first
-        if event.kind == "step_started":
-            began, first = event.seconds_used, len(rehearsal.results)
-        elif event.kind == "step_ended":
-            rows.append(_row(event.step, event.seconds_used - began, rehearsal.results[first:]))
-
-    steps = Session(spec, rehearsal, judge, tell, 0.0, clock=rehearsal.clock, steps=so_far).train()
-    starting, ending = prices.program + prices.opening, prices.ending
-    expected = starting + sum(row.seconds for row in rows) + ending
+    smooth, troubled = walk(SMOOTHLY), walk(WITH_TROUBLE)
+    around = prices.program + used + prices.ending
+    totals = [around + sum(step.seconds[0] for step in steps) for steps in (smooth, troubled)]
     budget = spec.budget.minutes * 60
+    expected = math.sqrt(math.prod(totals))
     at_most = min(math.sqrt(SPREAD) * expected, OVERRUN * budget)
+    probes = len(FIRST) + len(REST)
+    looked = StepEstimate(step="preflight", pieces=(probes, probes), updates=(0, 0), seconds=(preflight_seconds,) * 2)
     return Estimate(
-        steps=tuple(_with_reason(row, steps) for row in rows),
-        starting=starting,
-        ending=ending,
+        steps=(looked, *(_between(*pair) for pair in zip(smooth, troubled, strict=True))),
+        starting=prices.program + prices.opening,
+        ending=prices.ending,
         expected=expected,
         at_least=at_most / SPREAD,
         at_most=at_most,
@@ -96,12 +90,48 @@ def estimate(
     )
 
 
+def _walked(
+    spec: TrainingSpec, so_far: Steps, rehearsal: Rehearsal, prices: Prices, findings: tuple[Finding, ...]
+) -> list[StepEstimate]:
+    """What each step asks for on one course."""
+    rows: list[StepEstimate] = []
+    began, first = 0.0, 0
+
+    def judge(_: Steps) -> tuple[Finding, ...]:
+        rehearsal.skip(prices.judging)
+        return findings
+
+    def tell(event: Event) -> None:
+        nonlocal began, first
+        if event.kind == "step_started":
+            began, first = event.seconds_used, len(rehearsal.results)
+        elif event.kind == "step_ended":
+            rows.append(_row(event.step, event.seconds_used - began, rehearsal.results[first:]))
+
+    steps = Session(spec, rehearsal, judge, tell, 0.0, clock=rehearsal.clock, steps=so_far).train()
+    return [_with_reason(row, steps) for row in rows]
+
+
 def _row(step: StepName, seconds: float, results: list[TrialResult]) -> StepEstimate:
     lengths = [result.updates for result in results] or [0]
-    updates = (min(lengths), max(lengths))
-    return StepEstimate(step=step, pieces=len(results), updates=updates, seconds=seconds)
+    pieces, updates = (len(results),) * 2, (min(lengths), max(lengths))
+    return StepEstimate(step=step, pieces=pieces, updates=updates, seconds=(seconds,) * 2)
 
 
 def _with_reason(row: StepEstimate, steps: Steps) -> StepEstimate:
     outcome = getattr(steps, row.step)
-    return row.model_copy(update={"left_out": outcome.because}) if isinstance(outcome, NotMeasured) else row
+    left_out = isinstance(outcome, NotMeasured) and outcome.reason is Reason.BUDGET
+    return row.model_copy(update={"left_out": outcome.because}) if left_out else row
+
+
+def _between(smooth: StepEstimate, troubled: StepEstimate) -> StepEstimate:
+    """One step on both courses; what a larger step before it leaves no time for is smaller with trouble."""
+    pieces, seconds = (sorted((smooth.pieces[0], troubled.pieces[0])), sorted((smooth.seconds[0], troubled.seconds[0])))
+    lengths = [row.updates for row in (smooth, troubled) if row.pieces[0]] or [(0, 0)]
+    return StepEstimate(
+        step=smooth.step,
+        pieces=(pieces[0], pieces[1]),
+        updates=(min(low for low, _ in lengths), max(high for _, high in lengths)),
+        seconds=(seconds[0], seconds[1]),
+        left_out=smooth.left_out and troubled.left_out,
+    )

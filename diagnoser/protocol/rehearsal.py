@@ -11,7 +11,7 @@ from diagnoser.evidence.evidence import Environment, StackedTrials
 from diagnoser.evidence.preflight import Assumptions
 from diagnoser.messages import Result, Work
 from diagnoser.protocol.executor import OnResult
-from diagnoser.protocol.expectation import expected
+from diagnoser.protocol.expectation import Course, expected
 from diagnoser.protocol.prices import Prices
 from diagnoser.spec.fields import TrainingSpec
 from diagnoser.trials import Outcome, Trial, TrialResult
@@ -29,11 +29,19 @@ class Rehearsal:
     stacks: tuple[StackedTrials, ...] = ()
 
     def __init__(
-        self, spec: TrainingSpec, assumed: Assumptions, *, processes: int, form: Form, prices: Prices, now: float
+        self,
+        spec: TrainingSpec,
+        assumed: Assumptions,
+        course: Course,
+        *,
+        processes: int,
+        form: Form,
+        prices: Prices,
+        now: float,
     ) -> None:
         self.processes = processes
         self.results: list[TrialResult] = []  # of all trials so far
-        self._spec, self._assumed = spec, assumed
+        self._spec, self._assumed, self._course = spec, assumed, course
         self._form = form
         self._prices = prices
         self._ahead = now - time.process_time()
@@ -81,7 +89,7 @@ class Rehearsal:
 
     def _within_its_time(self, trial: Trial) -> TrialResult:
         """A trial ends itself at its limit."""
-        result = expected(trial, self._spec, self._assumed)
+        result = expected(trial, self._spec, self._assumed, self._course)
         each = self._prices.seconds_per_update
         if trial.max_seconds is None or result.updates * each <= trial.max_seconds:
             return result.model_copy(update={"seconds": result.updates * each})

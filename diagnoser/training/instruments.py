@@ -61,18 +61,18 @@ class Instruments:
         cost = _ACTIVATIONS_COST + forward
         self.activations_at = _looks(prepared, ACTIVATIONS_AT, cost=cost, fewest=FEWEST_ACTIVATIONS)
 
-    def gradient_norm(self, known: Tensor | None) -> Tensor | None:
-        """Return the norm of the whole gradient, on the device, at every `norm_every`-th call; else None."""
+    def gradient_norm(self, known: Tensor | None) -> list[Tensor] | None:
+        """Return norms whose norm is that of the whole gradient, at every `norm_every`-th call; else None.
+
+        They stay on the device, and are put together when the run is over: between two updates each operation costs
+        several times what it costs in a loop of its own.
+        """
         asked, self._norms_asked = self._norms_asked, self._norms_asked + 1
         if asked % self.norm_every:
             return None
         if known is not None:
-            return known.detach()
-        gradients = [p.grad for p in self.trainable if p.grad is not None]
-        if not gradients:
-            return torch.zeros((), device=self.prepared.workload.device)
-        total: Tensor = torch.stack(_norms(gradients)).norm()
-        return total
+            return [known.detach()]
+        return _norms([p.grad for p in self.trainable if p.grad is not None])
 
     def before_step(self, update: int) -> None:
         """Note gradients and weights when this update is one that is looked at."""
@@ -216,9 +216,18 @@ def _share_beyond(values: Tensor, limit: float) -> Tensor:
 
 def _norms(found: list[Tensor]) -> list[Tensor]:
     dense = [tensor.coalesce().values() if tensor.is_sparse else tensor for tensor in found]
+    if not dense:
+        return []
     return list(torch._foreach_norm(dense))  # noqa: SLF001  # as clip_grad_norm_ does
 
 
+def together(parts: Sequence[Sequence[Tensor]]) -> list[float]:
+    """Compute the norm of each group of norms, with one transfer for all; 0 for a group of none."""
+    numbers = [*itertools.chain(*parts)]
+    groups = _fetched(numbers).split([len(part) for part in parts]) if numbers else [torch.zeros(1)] * len(parts)
+    return [float(group.norm()) for group in groups]
+
+
 def _fetched(numbers: Sequence[Tensor]) -> Tensor:
-    """Bring single numbers to the host, with one transfer from each device."""
+    """Bring single numbers to the host, with one transfer."""
     return torch.stack([number.float() for number in numbers]).cpu()

@@ -13,7 +13,7 @@ from torch import Tensor
 from diagnoser.training import evaluation, stopping
 from diagnoser.training.data import Split
 from diagnoser.training.evaluation import Scores
-from diagnoser.training.instruments import Instruments
+from diagnoser.training.instruments import Instruments, together
 from diagnoser.training.modes import batch_statistics
 from diagnoser.training.preparation import Prepared
 from diagnoser.trials import Evaluation, Rows
@@ -49,7 +49,7 @@ class Watch:
         self.stops_at_length = stops_at_length  # False: the user's loop ends when its batches do
         self.updates = 0
         self.losses: list[float] = []
-        self.norms: list[Tensor | None] = []  # of the gradient, update by update; None where it was not taken
+        self.norms: list[list[Tensor] | None] = []  # of the gradient, update by update; None where it was not taken
         self.evaluations: list[Evaluation] = []
         self.instruments: Instruments | None = None
         self.initial_loss: float | None = None
@@ -181,8 +181,7 @@ class Watch:
         known = -(-len(self.losses) // self.prepared.spec.accumulate_batches)  # updates with a loss
         every = self.instruments.norm_every
         every *= max(1, -(-len(self.norms[:known:every]) // _MOST_POINTS))
-        found = [norm for norm in self.norms[:known:every] if norm is not None]
-        return tuple(torch.stack(found).tolist()) if found else (), every
+        return tuple(together([parts for parts in self.norms[:known:every] if parts is not None])), every
 
     # -- inside -------------------------------------------------------------------------------------------------------
 

@@ -8,10 +8,27 @@ import pytest
 from diagnoser.evidence.outcome import Reason
 from diagnoser.evidence.steps import CurveReading, Preflight
 from diagnoser.findings import Confidence, FixState, Severity, Verdict
-from diagnoser.protocol import allowance, coarse_search, curves, fine_search, initial_loss, lr_scan, overfit, treatment
+from diagnoser.protocol import (
+    allowance,
+    coarse_search,
+    curves,
+    estimate,
+    fine_search,
+    initial_loss,
+    lr_scan,
+    overfit,
+    treatment,
+)
 from diagnoser.protocol.preflight import FIRST, REST
 from diagnoser.protocol.session import PLAN
-from diagnoser.protocol.spending import LEFT_OUT_BY_QUICK, SHARES
+from diagnoser.protocol.spending import (
+    GRACE_SHARE,
+    LEFT_OUT_BY_QUICK,
+    MOST_FOR_PROBES,
+    ROUND_GRACE,
+    ROUND_OVERRUN,
+    SHARES,
+)
 from diagnoser.spec.fields import Budget, Protocol
 from rules import confirmation, primary
 from rules.pages import SECTIONS
@@ -111,6 +128,11 @@ def test_the_page_has_as_many_probes_as_run() -> None:
         ("2 % of any other figure", confirmation.LEAST_RELATIVE == 0.02),
         ("much less (under 80 %)", primary.MOST_OF_THE_GAIN == 0.8),
         ("one and a half times its even share", allowance.MAX_SLACK == 1.5),
+        ("three times what its step had left and a grace of 30 s", (ROUND_OVERRUN, ROUND_GRACE) == (3.0, 30.0)),
+        ("at most a quarter of the budget", GRACE_SHARE == 0.25),
+        ("the probes after a quarter of what is left", MOST_FOR_PROBES == 0.25),
+        ("the whole run ends within a tenth of it", estimate.OVERRUN == 1.1),
+        ("whose ends are a factor of 2 apart", estimate.SPREAD == 2.0),
         ("more than half the way to the floor", overfit.HALF_WAY == 0.5),
         ("10 minutes unless you say so", Budget().minutes == 10),
         ("three seeds (`protocol.seeds`)", Protocol().seeds == 3),
