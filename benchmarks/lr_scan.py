@@ -28,6 +28,7 @@ QUICK = ("digits mlp, adam", "friedman mlp, sgd")  # of the quality part, one se
 SEEDS = 3
 REPEATS = 5
 GOAL = 1.1  # of the bare loop's time
+NEVER_WORSE = "<= 1"  # on average over the eight
 PARTS = ("times", "quality")
 PACKAGES = ("torch-lr-finder", "lightning", "fastai")
 
@@ -70,8 +71,8 @@ def time_lines(times: Sequence[Time]) -> list[Line]:
     return found
 
 
-def quality_lines(judged: Sequence[Judged], *, missing: dict[str, str]) -> list[Line]:
-    """Mean loss at our proposals over that at a rival's."""
+def quality_lines(judged: Sequence[Judged], *, missing: dict[str, str], goal: str | None) -> list[Line]:
+    """Mean loss at our proposals over that at a rival's; too few trainings have no goal."""
     if not judged:
         return []
     seeds = len(judged[0].proposals[OURS])
@@ -85,7 +86,7 @@ def quality_lines(judged: Sequence[Judged], *, missing: dict[str, str]) -> list[
             found.append(
                 Line(
                     name=name, workload=where, unit="x", ours=mine, rival=theirs, rival_name=tool, ratio=mine / theirs,
-                    goal="<= 1",
+                    goal=goal,
                 )
             )  # fmt: skip
     return found + [
@@ -175,8 +176,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows=[*map(asdict, times), *quality_rows([*judged, *more])],
         table=[
             *time_lines(times),
-            *quality_lines(judged, missing=missing),
-            *quality_lines(more, missing={}),
+            *quality_lines(judged, missing=missing, goal=None if asked.quick else NEVER_WORSE),
+            *quality_lines(more, missing={}, goal=None),
         ],
         skipped=[*skipped, *(f"{tool}: {why}" for tool, why in missing.items())],
         packages=PACKAGES,

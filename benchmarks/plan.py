@@ -76,7 +76,7 @@ def compare(program: Path, *, budget: str, preset: str) -> dict[str, Any]:
         "budget": plan["budget"],
         "used_seconds": run["run"]["used_seconds"],
         "verdict": run["verdict"],
-        "steps": {step["step"]: [step["seconds"], _took(run, step["step"])] for step in plan["steps"]},
+        "steps": {step["step"]: [*step["seconds"], _took(run, step["step"])] for step in plan["steps"]},
     }
 
 
@@ -95,12 +95,12 @@ def lines(rows: Sequence[dict[str, Any]], *, programs: str) -> list[Line]:
         return []
     inside = sum(row["contains"] for row in done)
     low, high = binomtest(inside, len(done)).proportion_ci(method="wilson")
-    off = statistics.median(abs(row["seconds"] / row["expected"] - 1) for row in done)
+    middle = statistics.median(row["seconds"] / row["expected"] for row in done)
     widest = max(row["span"] for row in done)
     latest = max(done, key=lambda row: row["used_seconds"] / row["budget"])
     planning = statistics.median(row["planning"] / row["seconds"] for row in done)
     covered, late = inside / len(done), latest["used_seconds"] / latest["budget"]
-    note = f"{inside} of {len(done)}, 95 % interval {low:.2f} to {high:.2f}; off by {off:.0%} in the middle"
+    note = f"{inside} of {len(done)}, 95 % interval {low:.2f} to {high:.2f}; true over expected {middle:.2f} (median)"
     return [
         _line("plans that contain the true time", programs, covered, goal=f">= {COVERED}", note=note),
         _line("upper over lower end of the range", programs, widest, goal=f"<= {SPAN}", note="the widest"),
@@ -133,8 +133,8 @@ def show(row: dict[str, Any]) -> None:
         say(f"{row['program']:26} failed: {row['failed']}")
         return
     mark = "inside" if row["contains"] else "OUTSIDE"
-    known = {name: pair for name, pair in row["steps"].items() if pair[1] is not None}
-    steps = ", ".join(f"{name} {number(pair[0])}/{number(pair[1])}" for name, pair in known.items())
+    known = {name: times for name, times in row["steps"].items() if times[2] is not None}
+    steps = ", ".join(f"{name} {number(a)}-{number(b)}: {number(took)}" for name, (a, b, took) in known.items())
     say(
         f"{row['program']:26} {row['at_least']:5.0f} to {row['at_most']:5.0f} s, took {row['seconds']:5.0f} s: {mark};"
         f" the plan took {row['planning']:.0f} s [{steps}]"

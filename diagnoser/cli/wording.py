@@ -12,6 +12,7 @@ from diagnoser.findings import Diagnosis, Finding, FixState, Severity
 from diagnoser.protocol.estimate import Estimate, StepEstimate
 
 MOST_FINDINGS = 5
+FEW_SECONDS = 10.0
 ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
@@ -70,10 +71,12 @@ def _shape(name: str, reading: CurveReading | None, metric: str) -> list[str]:
 
 def plan_table(estimate: Estimate) -> str:
     """One line a step: trials, updates each, and seconds; then the range of the whole, and what it rests on."""
-    head = ("step", "pieces of work", "updates each", "expected time")
-    start = ("start", "", "", _seconds(estimate.starting))
-    end = ("judgment and report", "", "", _seconds(estimate.ending))
-    rows = [head, start, *(_plan_row(step) for step in estimate.steps), end]
+    rows = [
+        ("step", "pieces of work", "updates each", "expected time"),
+        ("start", "", "", _span(estimate.starting, estimate.starting)),
+        *(_plan_row(step) for step in estimate.steps),
+        ("judgment and report", "", "", _span(estimate.ending, estimate.ending)),
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     total = f"in all {_seconds(estimate.at_least)} to {_seconds(estimate.at_most)}, budget {_seconds(estimate.budget)}"
@@ -83,18 +86,29 @@ def plan_table(estimate: Estimate) -> str:
 
 
 def _plan_row(step: StepEstimate) -> tuple[str, str, str, str]:
-    if step.left_out and not step.pieces:
+    if step.left_out and not step.pieces[1]:
         return (LABELS[step.step], "-", "-", f"left out: {step.left_out}")
-    low, high = step.updates
-    updates = "-" if not high else str(high) if low == high else f"{low} to {high}"
-    return (LABELS[step.step], str(step.pieces), updates, _seconds(step.seconds))
+    low, high = step.pieces
+    updates = _numbers(*step.updates) if step.updates[1] else "-"
+    return (LABELS[step.step], _numbers(low, high), updates, _span(*step.seconds))
+
+
+def _numbers(low: int, high: int) -> str:
+    return str(high) if low == high else f"{low} to {high}"
+
+
+def _span(low: float, high: float) -> str:
+    """Seconds to one digit where they are few: most steps of a small model take less than one."""
+    ends = [f"{value:.1f} s" if value < FEW_SECONDS else _seconds(value) for value in (low, high)]
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
 def _fixes(proposed: Sequence[str]) -> str:
     """What the treatment is expected to try."""
     if not proposed:
-        return "no fix is proposed by now, and one is allowed for"
-    return f"{_count(len(proposed), 'fix').replace('fixs', 'fixes')} proposed by now: {'; '.join(proposed)}"
+        return "no fix is proposed by now; the longer time allows for one"
+    fixes = "1 fix is" if len(proposed) == 1 else f"{len(proposed)} fixes are"
+    return f"{fixes} proposed by now ({'; '.join(proposed)}); the longer time allows for one more"
 
 
 def _user_error(diagnosis: Diagnosis) -> list[str]:

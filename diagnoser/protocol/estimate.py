@@ -4,7 +4,9 @@ Known by measuring: the start, the preflight, what judging takes, an update, an 
 when runs end early, and which fixes will be tried. Not counted: results that are kept from an earlier run.
 """
 
+import importlib
 import math
+import time
 
 from diagnoser.evidence.outcome import NotMeasured, Reason
 from diagnoser.evidence.steps import Steps
@@ -25,8 +27,7 @@ OVERRUN = 1.1  # times the budget: no run takes longer
 
 
 class StepEstimate(Record):
-    """One step: how many pieces of work, how long each, and what they take in wall time; each as it goes smoothly, and
-    with some trouble."""
+    """One step: how many pieces of work, how long, and what they take; each when all goes smoothly and when not."""
 
     step: StepName
     pieces: tuple[int, int]
@@ -63,10 +64,12 @@ def estimate(
     """Walk the steps after the preflight, which is known: once as all goes smoothly, and once with some trouble."""
     assumed = known.assumptions(so_far)
     used = prices.opening + preflight_seconds
+    importing = _importing()
 
     def walk(course: Course) -> list[StepEstimate]:
         rehearsal = Rehearsal(spec, assumed, course, processes=processes, form=form, prices=prices, now=used)
-        return _walked(spec, so_far, rehearsal, prices, to_be_tried(draft, spec, assumed, course))
+        findings = to_be_tried(draft, spec, assumed, course)
+        return _walked(spec, so_far, rehearsal, findings, judging=prices.judging, importing=importing)
 
     smooth, troubled = walk(SMOOTHLY), walk(WITH_TROUBLE)
     around = prices.program + used + prices.ending
@@ -90,21 +93,37 @@ def estimate(
     )
 
 
+def _importing() -> float:
+    """Seconds of importing what a search is read with; both courses pay for it, and only the first would."""
+    began = time.process_time()
+    for name in ("sklearn.ensemble", "sklearn.gaussian_process"):
+        importlib.import_module(name)
+    return time.process_time() - began
+
+
 def _walked(
-    spec: TrainingSpec, so_far: Steps, rehearsal: Rehearsal, prices: Prices, findings: tuple[Finding, ...]
+    spec: TrainingSpec,
+    so_far: Steps,
+    rehearsal: Rehearsal,
+    findings: tuple[Finding, ...],
+    *,
+    judging: float,
+    importing: float,
 ) -> list[StepEstimate]:
     """What each step asks for on one course."""
     rows: list[StepEstimate] = []
     began, first = 0.0, 0
 
     def judge(_: Steps) -> tuple[Finding, ...]:
-        rehearsal.skip(prices.judging)
+        rehearsal.skip(judging)
         return findings
 
     def tell(event: Event) -> None:
         nonlocal began, first
         if event.kind == "step_started":
             began, first = event.seconds_used, len(rehearsal.results)
+            if event.step == "coarse_search" and spec.protocol.preset != "quick":
+                rehearsal.skip(importing)
         elif event.kind == "step_ended":
             rows.append(_row(event.step, event.seconds_used - began, rehearsal.results[first:]))
 

@@ -11,7 +11,11 @@ from diagnoser.evidence.steps import (
     Treatments,
 )
 from diagnoser.protocol.events import StepName
+from diagnoser.protocol.lr_scan import ENOUGH_UPDATES
 from diagnoser.protocol.smoothing import finite, middle
+
+CUT_OFF = ("length", "time")
+"""A run that ended otherwise was not cut short by the budget."""
 
 
 def words(name: StepName, outcome: Measured[InitialLoss] | NotMeasured | object) -> str:
@@ -27,17 +31,25 @@ def words(name: StepName, outcome: Measured[InitialLoss] | NotMeasured | object)
         case Overfit():
             plain = [a for a in value.attempts if a.control == "none" and not a.regularised and a.lr == value.user_lr]
             passed = sum(a.memorised for a in plain)
-            return f"{passed} of {len(plain)} runs memorised {value.rows} rows at lr {value.user_lr:.3g}"
+            late = sum(a.stopped_by == "time" for a in plain)
+            cut = f"; {_count(late, 'run')} ran out of time" if late else ""
+            return f"{passed} of {len(plain)} runs memorised {value.rows} rows at lr {value.user_lr:.3g}{cut}"
         case LrScan():
             best = "no lr lowered the loss" if value.proposal is None else f"lowest loss at lr {value.proposal:.3g}"
-            return f"{best}; yours is {value.user_lr:.3g}"
+            short = f"; shortened to {_count(value.updates, 'update')}" if value.updates < ENOUGH_UPDATES else ""
+            return f"{best}; yours is {value.user_lr:.3g}{short}"
         case Search():
             best_trial = value.trials[value.best] if value.best is not None else None
             got = _show(best_trial.validation_metric) if best_trial is not None else "nothing"
             return f"{_count(len(value.trials), 'trial')}; best {value.metric} {got}"
         case Curves():
             ends = [run.validation_metric[-1] for run in value.runs if run.validation_metric]
-            return f"{_count(len(value.runs), 'run')}; validation {value.metric} {_show(middle(ends))}"
+            longest = max((run.updates for run in value.runs), default=0)
+            ended = any(run.stopped_by not in CUT_OFF for run in value.runs)  # by itself, however early
+            short = (
+                "" if ended or longest >= value.planned_updates else f"; {longest} of {value.planned_updates} updates"
+            )
+            return f"{_count(len(value.runs), 'run')}; validation {value.metric} {_show(middle(ends))}{short}"
         case Treatments():
             left_out = f", {len(value.skipped)} left out" if value.skipped else ""
             return f"{_count(len(value.treatments), 'fix')} tried{left_out}"

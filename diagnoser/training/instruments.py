@@ -19,7 +19,7 @@ LOOKS_SHARE = 0.02
 # Where in a run, what tells most first. The first step shows the initial weights, the twentieth what a warm-up would
 # spare, the half what Adagrad has left; units are dead for good at the end, and shown untrained by a probe.
 WEIGHTS_AT = (0.0, 0.05, 0.5, 1.0, 0.25, 0.75, 0.1, 0.375, 0.875, 0.625, 0.15, 0.3)
-ACTIVATIONS_AT = (1.0, 0.5, 0.25, 0.75, 0.05, 0.875, 0.375, 0.1, 0.625, 0.15, 0.0, 0.3)
+ACTIVATIONS_AT = (1.0, 0.5, 0.75, 0.25, 0.05, 0.875, 0.375, 0.1, 0.625, 0.15, 0.0, 0.3)
 # What the rules ask for is had by every run, even where it costs more than its share: below about 300 updates.
 FEWEST_WEIGHTS, FEWEST_ACTIVATIONS, FEWEST_NORMS = 4, 3, 20
 NORM_EVERY = 10  # updates: the norm of all gradients costs 0.03 (transformer) to 0.2 (two layers) of one

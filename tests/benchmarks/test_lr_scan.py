@@ -57,11 +57,11 @@ def test_a_proposal_is_held_against_the_best_lr_of_the_grid() -> None:
 
 
 def test_the_mean_of_ours_is_divided_by_the_rivals() -> None:
-    found = lr_scan.quality_lines([judged(ours=0.25, rival=0.5), judged(ours=0.25, rival=0.125)], missing={"gone": "?"})
-    assert [(line.rival_name, line.ratio, line.goal) for line in found] == [
-        ("rival", pytest.approx(1.0), "<= 1"),
-        ("gone", None, None),
-    ]
+    both = [judged(ours=0.25, rival=0.5), judged(ours=0.25, rival=0.125)]
+    mine, absent = lr_scan.quality_lines(both, missing={"gone": "not installed"}, goal="<= 1")
+    assert (mine.rival_name, mine.goal, mine.workload) == ("rival", "<= 1", "2 trainings x 2 seeds")
+    assert mine.ratio == pytest.approx(1.0)
+    assert (absent.rival_name, absent.ratio, absent.note) == ("gone", None, "not installed")
 
 
 def test_a_training_that_diverges_counts_as_the_untrained_model() -> None:

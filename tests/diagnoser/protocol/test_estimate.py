@@ -12,7 +12,7 @@ from diagnoser.findings import Confidence, Finding, Fix, Severity
 from diagnoser.messages import Work
 from diagnoser.protocol import prices as pricing
 from diagnoser.protocol.estimate import OVERRUN, SPREAD, Estimate, StepEstimate, estimate
-from diagnoser.protocol.expectation import MEMORISED_AFTER
+from diagnoser.protocol.expectation import SMOOTHLY, WITH_TROUBLE
 from diagnoser.protocol.prices import Prices
 from diagnoser.protocol.rehearsal import Rehearsal
 from diagnoser.protocol.session import unmeasured
@@ -105,12 +105,14 @@ def test_the_range_spans_a_factor_of_two_round_what_is_expected() -> None:
     assert math.sqrt(found.at_most * found.at_least) == pytest.approx(found.expected)
 
 
-def test_the_whole_is_start_steps_and_end() -> None:
+def test_the_whole_lies_between_what_the_steps_take_when_all_goes_smoothly_and_when_not() -> None:
     found = plan(preflight_seconds=2.0)
     assert found.starting == pytest.approx(3.5)
-    assert step(found, "preflight").seconds == 2.0
-    assert found.expected == pytest.approx(found.starting + sum(one.seconds for one in found.steps) + found.ending)
+    assert step(found, "preflight").seconds == (2.0, 2.0)
     assert found.ending > 0.7
+    low, high = (found.starting + found.ending + sum(one.seconds[end] for one in found.steps) for end in (0, 1))
+    assert low < found.expected < high
+    assert found.expected == pytest.approx(math.sqrt(low * high), rel=0.1)
 
 
 @pytest.mark.parametrize("minutes", [0.5, 1.0, 2.0, 10.0])
@@ -124,22 +126,22 @@ def test_no_plan_goes_beyond_what_the_budget_lets_a_run_take(minutes: float) -> 
 def test_updates_that_cost_ten_times_as_much_cost_about_ten_times_as_much() -> None:
     slow, fast = plan(cost=prices(0.1)), plan(cost=prices(0.01))
     for name in ("overfit", "lr_scan", "curves"):
-        assert 7 < step(slow, name).seconds / step(fast, name).seconds < 11
+        assert 7 < step(slow, name).seconds[0] / step(fast, name).seconds[0] < 11
 
 
 def test_the_small_set_is_expected_to_be_memorised_as_healthy_programs_do() -> None:
     small = step(plan(), "overfit")
-    assert small.pieces == 6  # three seeds and three controls, no ladder
-    assert small.updates == (MEMORISED_AFTER["given"], MEMORISED_AFTER["zeroed"])
+    assert small.pieces == (6, 6)  # three seeds and three controls, no ladder
+    assert small.updates == (SMOOTHLY.memorised_after["given"], WITH_TROUBLE.memorised_after["permuted"])
 
 
 def test_the_curves_are_three_whole_runs() -> None:
     runs = step(plan(), "curves")
-    assert (runs.pieces, runs.updates) == (3, (500, 500))
+    assert (runs.pieces, runs.updates) == ((3, 3), (500, 500))
 
 
 def test_three_runs_on_two_processes_take_as_long_as_two() -> None:
-    alone, two = (step(plan(processes=count), "curves").seconds for count in (1, 2))
+    alone, two = (step(plan(processes=count), "curves").seconds[0] for count in (1, 2))
     assert two / alone == pytest.approx(2 / 3, rel=0.05)
 
 
@@ -159,7 +161,7 @@ def test_a_budget_that_is_over_before_a_step_leaves_it_out_and_says_why() -> Non
 def test_the_quick_preset_plans_no_search_and_no_curves() -> None:
     found = plan(preset="quick")
     for name in LEFT_OUT_BY_QUICK:
-        assert step(found, name).pieces == 0
+        assert step(found, name).pieces == (0, 0)
         assert "quick" in step(found, name).left_out
 
 
@@ -167,7 +169,9 @@ def test_a_fix_that_the_preflight_proposes_is_in_the_plan() -> None:
     fixes = tuple(Fix(title=f"fix {n}", patch={"optimizer.momentum": n / 10}) for n in range(1, 5))
     more = plan(draft=(proposing(*fixes),))
     assert more.proposed == ("fix 1", "fix 2", "fix 3", "fix 4")
-    assert step(more, "treatments").pieces > step(plan(), "treatments").pieces >= 3
+    assert step(plan(), "treatments").pieces[0] == 0
+    assert step(more, "treatments").pieces[0] == 4 * 3  # three pairs, whose untreated halves are there
+    assert step(more, "treatments").pieces[1] > step(plan(), "treatments").pieces[1] >= 3
 
 
 def test_a_run_of_few_updates_is_expected_to_be_tried_for_longer() -> None:
@@ -181,7 +185,9 @@ def test_a_fix_of_the_length_costs_the_length_that_it_asks_for() -> None:
 
 
 def test_a_trial_that_reaches_its_limit_is_expected_to_stop_there() -> None:
-    rehearsal = Rehearsal(make.spec(), make.assumptions(), processes=1, form=one_each, prices=prices(1.0), now=0.0)
+    rehearsal = Rehearsal(
+        make.spec(), make.assumptions(), SMOOTHLY, processes=1, form=one_each, prices=prices(1.0), now=0.0
+    )
     (result,) = rehearsal.run(
         [Trial(seed=0, updates=100, evaluations=0, max_seconds=10.0)], deadline=1e9, on_result=lambda _i, _r: None
     )
@@ -190,7 +196,9 @@ def test_a_trial_that_reaches_its_limit_is_expected_to_stop_there() -> None:
 
 
 def test_what_does_not_end_before_the_deadline_is_expected_to_be_missing() -> None:
-    rehearsal = Rehearsal(make.spec(), make.assumptions(), processes=1, form=one_each, prices=prices(1.0), now=0.0)
+    rehearsal = Rehearsal(
+        make.spec(), make.assumptions(), SMOOTHLY, processes=1, form=one_each, prices=prices(1.0), now=0.0
+    )
     trials = [Trial(seed=seed, updates=10, evaluations=0) for seed in range(3)]
     deadline = rehearsal.clock() + 25.0
     results = rehearsal.run(trials, deadline=deadline, on_result=lambda _i, _r: None)
