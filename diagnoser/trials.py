@@ -76,7 +76,7 @@ NUMBERS = frozenset(
 
 
 def kind_of(trial: Trial) -> Trial:
-    """Strip a trial of all in which the trials of one stack may differ: numbers, seed, labels, length and its limits."""
+    """Strip a trial of all in which those of one stack may differ: numbers, seed, labels, length and its limits."""
     return trial.model_copy(
         update={
             "seed": 0,

@@ -7,27 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from diagnoser.training import evaluation
+from diagnoser.training import evaluation, looks
 from diagnoser.training.batches import length
 from diagnoser.training.modes import batch_statistics
 from diagnoser.training.preparation import Prepared
 from diagnoser.training.randomness import forked
 from diagnoser.trials import LayerTrace
 
-# What may be looked at while training without being felt, as shares of its work: 2 % for weights, 2 % for activations.
-LOOKS_SHARE = 0.02
-# Where in a run, what tells most first. The first step shows the initial weights, the twentieth what a warm-up would
-# spare, the half what Adagrad has left; units are dead for good at the end, and shown untrained by a probe.
-WEIGHTS_AT = (0.0, 0.05, 0.5, 1.0, 0.25, 0.75, 0.1, 0.375, 0.875, 0.625, 0.15, 0.3)
-ACTIVATIONS_AT = (1.0, 0.5, 0.75, 0.25, 0.05, 0.875, 0.375, 0.1, 0.625, 0.15, 0.0, 0.3)
-# What the rules ask for is had by every run, even where it costs more than its share: below about 300 updates.
-FEWEST_WEIGHTS, FEWEST_ACTIVATIONS, FEWEST_NORMS = 4, 3, 20
-NORM_EVERY = 10  # updates: the norm of all gradients costs 0.03 (transformer) to 0.2 (two layers) of one
-# Costs in updates, measured within a run, where code and data are cold (in a loop of their own they cost a third):
-# weights 0.1-0.55; activations 1.5-2.3 for 256 rows beside batches of 64, whose forward pass makes 4/3 of them.
-_WEIGHTS_COST = 0.5
-_ACTIVATIONS_COST = 0.5
-_FORWARD = 1 / 3
 _CHECK_ROWS = 256  # for units that no row switches on
 _MOST_LAYERS = 64  # weight tensors that are followed, evenly spread over the network
 _SATURATED = {"Sigmoid": 5.0, "Tanh": 2.5}  # |input| beyond which the slope is < 0.7 % and < 2.7 % (CATALOGUE)
@@ -55,11 +41,9 @@ class Instruments:
         self._norms_asked = 0
         self._check: Any = None  # set with what lies behind the activations
         self._behind = self._activation_behind()
-        self.norm_every = _norm_every(prepared)
-        self.weights_at = _looks(prepared, WEIGHTS_AT, cost=_WEIGHTS_COST, fewest=FEWEST_WEIGHTS)
-        forward = _FORWARD * max(1.0, length(self._check) / prepared.train.batch_size)
-        cost = _ACTIVATIONS_COST + forward
-        self.activations_at = _looks(prepared, ACTIVATIONS_AT, cost=cost, fewest=FEWEST_ACTIVATIONS)
+        self.norm_every = looks.norm_every(prepared)
+        self.weights_at = looks.at_weights(prepared)
+        self.activations_at = looks.at_activations(prepared, rows=length(self._check))
 
     def gradient_norm(self, known: Tensor | None) -> list[Tensor] | None:
         """Return norms whose norm is that of the whole gradient, at every `norm_every`-th call; else None.
@@ -73,6 +57,18 @@ class Instruments:
         if known is not None:
             return [known.detach()]
         return _norms([p.grad for p in self.trainable if p.grad is not None])
+
+    def gradient_norms(
+        self, taken: Sequence[Sequence[Tensor] | None], *, at_most: int
+    ) -> tuple[tuple[float, ...], int]:
+        """Put together what `gradient_norm` gave, update by update: norms, and the updates between two of them."""
+        every = self.norm_every
+        every *= max(1, -(-len(taken[::every]) // at_most))
+        parts = [part for part in taken[::every] if part is not None]
+        numbers = [*itertools.chain(*parts)]
+        if not numbers:  # no parameter ever had a gradient
+            return (0.0,) * len(parts), every
+        return tuple(float(part.norm()) for part in _fetched(numbers).split([len(part) for part in parts])), every
 
     def before_step(self, update: int) -> None:
         """Note gradients and weights when this update is one that is looked at."""
@@ -100,12 +96,12 @@ class Instruments:
         """Return one trace per weight tensor."""
         if not self.norms:
             return ()
-        looks, layers = len(self.updates), len(self.names)
+        checks, layers = len(self.updates), len(self.names)
         named = [(name, share) for found in self.shares for name, share in found.items()]
         fetched = _fetched([*itertools.chain(*self.norms), *(share for _, share in named)])
-        table = fetched[: looks * 3 * layers].reshape(looks, 3, layers)
+        table = fetched[: checks * 3 * layers].reshape(checks, 3, layers)
         shares: dict[str, list[float]] = {}
-        for (name, _), share in zip(named, fetched[looks * 3 * layers :].tolist(), strict=True):
+        for (name, _), share in zip(named, fetched[checks * 3 * layers :].tolist(), strict=True):
             shares.setdefault(name, []).append(share)
         saturating = {name for module, name in self._behind.items() if type(module).__name__ in _SATURATED}
         traces = []
@@ -182,23 +178,6 @@ class Instruments:
         return found
 
 
-def _norm_every(prepared: Prepared) -> int:
-    """Return at every how many updates the gradient's norm is taken."""
-    if prepared.spec.gradient_clip_norm is not None:
-        return 1
-    return max(1, min(NORM_EVERY, prepared.updates // FEWEST_NORMS))
-
-
-def _looks(prepared: Prepared, wanted: Sequence[float], *, cost: float, fewest: int) -> frozenset[int]:
-    """Choose the updates that are looked at, of the wanted shares of the run; `cost` of a look is in batches.
-
-    Counted, not timed: the same trial is looked at in the same places on every machine.
-    """
-    affordable = int(LOOKS_SHARE * prepared.updates * prepared.spec.accumulate_batches / cost)
-    last = max(0, prepared.updates - 1)
-    return frozenset(int(share * last) for share in wanted[: max(fewest, affordable)])
-
-
 def _dead_share(output: Tensor) -> Tensor:
     """Share of the units that no row switches on; units are channels of pictures and videos, else the last axis."""
     if output.ndim < 2:
@@ -219,13 +198,6 @@ def _norms(found: list[Tensor]) -> list[Tensor]:
     if not dense:
         return []
     return list(torch._foreach_norm(dense))  # noqa: SLF001  # as clip_grad_norm_ does
-
-
-def together(parts: Sequence[Sequence[Tensor]]) -> list[float]:
-    """Compute the norm of each group of norms, with one transfer for all; 0 for a group of none."""
-    numbers = [*itertools.chain(*parts)]
-    groups = _fetched(numbers).split([len(part) for part in parts]) if numbers else [torch.zeros(1)] * len(parts)
-    return [float(group.norm()) for group in groups]
 
 
 def _fetched(numbers: Sequence[Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from diagnoser.training import evaluation, stopping
 from diagnoser.training.data import Split
 from diagnoser.training.evaluation import Scores
-from diagnoser.training.instruments import Instruments, together
+from diagnoser.training.instruments import Instruments
 from diagnoser.training.modes import batch_statistics
 from diagnoser.training.preparation import Prepared
 from diagnoser.trials import Evaluation, Rows
@@ -179,9 +179,7 @@ class Watch:
         if self.instruments is None or not self.norms:
             return (), 1
         known = -(-len(self.losses) // self.prepared.spec.accumulate_batches)  # updates with a loss
-        every = self.instruments.norm_every
-        every *= max(1, -(-len(self.norms[:known:every]) // _MOST_POINTS))
-        return tuple(together([parts for parts in self.norms[:known:every] if parts is not None])), every
+        return self.instruments.gradient_norms(self.norms[:known], at_most=_MOST_POINTS)
 
     # -- inside -------------------------------------------------------------------------------------------------------
 

@@ -138,7 +138,7 @@ def test_a_quick_run_gives_the_shape_that_is_promised_and_everyone_trains_the_sa
         capture_output=True,
         text=True,
         check=True,
-        timeout=1200,
+        timeout=2400,
     )
     found = json.loads(done.stdout)
     assert {"machine", "versions", "date", "rows", "table", "skipped"} <= set(found)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from diagnoser.training.instruments import NORM_EVERY
+from diagnoser.training.looks import NORM_EVERY
 from diagnoser.training.workload import Workload
 from tests.helpers.training import classes, loaded, net, ran, two
 
