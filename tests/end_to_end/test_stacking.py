@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from diagnoser.training.stacked.running import OFF, TOO_FEW
 from tests.helpers import mischief
 from tests.helpers.command_line import diagnoser
 
 pytestmark = pytest.mark.slow
-ONE_BY_ONE = {"a single trial", "stacking is off"}
+ONE_BY_ONE = {OFF, TOO_FEW}
 
 
 def plan(folder: Path, *flags: str) -> dict[str, Any]:

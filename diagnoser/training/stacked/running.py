@@ -24,6 +24,7 @@ from diagnoser.trials import Trial, TrialResult, kind_of
 
 MEMORY_SHARE = 0.5  # of what is free: the allocator and the batched operations want room of their own
 TOO_FEW = f"fewer than {FEWEST_TRIALS} trials of a kind"
+OFF = "stacking is off"
 SLOWER = "tried, and one by one is faster"
 
 OnResult = Callable[[int, TrialResult], None]
@@ -72,10 +73,10 @@ class _Batch:
     def _refusal(self, kind: str, indices: list[int], largest: int | None) -> str | None:
         """Say what forbids stacking; else time one trial alone, if nobody did yet."""
         workload, first, known = self.workload, self.trials[indices[0]], self.workload.stacking
+        if largest == 1:
+            return OFF
         if len(indices) < FEWEST_TRIALS:
             return TOO_FEW
-        if largest == 1:
-            return "stacking is off"
         if first.loop == "user":
             return "the user's own loop trains one model at a time"
         if kind in known.refusals:
