@@ -29,9 +29,11 @@ from diagnoser.sandbox import units
 from diagnoser.sandbox.limits import LOAD_SECONDS
 from diagnoser.sandbox.local_executor import LocalExecutor
 from diagnoser.spec.fields import Data, Factory, SpecSource, TrainingSpec
+from diagnoser.trials import Trial, TrialResult
 from diagnoser.version import ENGINE_VERSION
 
 LOAD_VARIABLE = "DIAGNOSER_LOAD_SECONDS"
+ONE_RUN_SECONDS = 10.0  # more than its limit: building the model and looking at the loss may be slow
 SHORTEST_LOAD = 10.0  # seconds; importing torchvision or transformers takes some of them, whatever the budget
 
 
@@ -95,6 +97,7 @@ def estimate(spec: TrainingSpec, source: SpecSource) -> Estimate:
         session = Session(spec, executor, _no_draft, _ignore, started)
         session.look()
         seconds = time.monotonic() - started - opening
+        small_set = _one(cost.one_run(spec, session.steps), executor)
         created = datetime.now(UTC).isoformat(timespec="seconds")
         job = Job(spec=spec, source=source, command="diagnoser plan")
         evidence = _evidence(job, executor, environment, session.steps, kind="local", created=created, started=started)
@@ -110,6 +113,7 @@ def estimate(spec: TrainingSpec, source: SpecSource) -> Estimate:
         processes=processes,
         form=lambda work: [unit.pieces for unit in units.form(work, processes=processes)],
         preflight_seconds=seconds,
+        small_set=small_set,
     )
 
 
@@ -217,6 +221,18 @@ def write(diagnosis: Diagnosis, folder: Path) -> tuple[Path, ...]:
 
 
 def _ignore(_event: Event) -> None:
+    """Estimates show no progress."""
+
+
+def _one(trial: Trial, executor: Executor) -> TrialResult | None:
+    """Run one trial, unless it hangs."""
+    (result,) = executor.run(
+        (trial,), deadline=time.monotonic() + ONE_RUN_SECONDS + 2 * (trial.max_seconds or 0.0), on_result=_no_result
+    )
+    return result if isinstance(result, TrialResult) else None
+
+
+def _no_result(_index: int, _result: object) -> None:
     """Estimates show no progress."""
 
 

@@ -1,7 +1,8 @@
 """What would a diagnosis run, and what would it cost? Told before it runs, by walking its steps with nothing trained.
 
-Known by measuring: the start, the preflight, what judging takes, an update, an evaluation and a fresh model. Expected:
-when runs end early, and which fixes will be tried. Not counted: results that are kept from an earlier run.
+Known by measuring: the start, the preflight, what judging takes, an update, an evaluation, a fresh model, and one
+run on the small set. Expected: when the other runs end, and which fixes will be tried. Not counted: results that are
+kept from an earlier run.
 """
 
 import importlib
@@ -11,19 +12,22 @@ import time
 from diagnoser.evidence.outcome import NotMeasured, Reason
 from diagnoser.evidence.steps import Steps
 from diagnoser.findings import Finding
+from diagnoser.protocol import overfit
 from diagnoser.protocol import so_far as known
 from diagnoser.protocol.events import Event, StepName
-from diagnoser.protocol.expectation import SMOOTHLY, WITH_TROUBLE, Course, to_be_tried
+from diagnoser.protocol.expectation import Course, courses, to_be_tried
 from diagnoser.protocol.preflight import FIRST, REST
 from diagnoser.protocol.prices import Prices
 from diagnoser.protocol.rehearsal import Form, Rehearsal
 from diagnoser.protocol.session import Session
+from diagnoser.protocol.spending import Spending
 from diagnoser.records import Record
 from diagnoser.spec.fields import TrainingSpec
-from diagnoser.trials import TrialResult
+from diagnoser.trials import Trial, TrialResult
 
 SPREAD = 2.0  # the upper end over the lower one, with what is to be expected in the middle
 OVERRUN = 1.1  # times the budget: no run takes longer
+SHARE_OF_ONE_RUN = 0.02  # of the budget: a plan is to cost little
 
 
 class StepEstimate(Record):
@@ -51,6 +55,14 @@ class Estimate(Record):
     proposed: tuple[str, ...]  # titles of the fixes that the preflight alone proposes
 
 
+def one_run(spec: TrainingSpec, so_far: Steps) -> Trial:
+    """The run on the small set that tells most: whether and when it memorises decides what step 2 costs."""
+    budget = spec.budget.minutes * 60
+    allowance = Spending(spec, lambda: 1, 0.0, lambda: 0.0).allowance("overfit", spent=0.0, so_far=so_far)
+    first = overfit.plan(spec, so_far, (), allowance=allowance)[0]
+    return first.model_copy(update={"updates": overfit.MOST_UPDATES, "max_seconds": SHARE_OF_ONE_RUN * budget})
+
+
 def estimate(
     spec: TrainingSpec,
     so_far: Steps,
@@ -60,8 +72,12 @@ def estimate(
     processes: int,
     form: Form,
     preflight_seconds: float,
+    small_set: TrialResult | None,
 ) -> Estimate:
-    """Walk the steps after the preflight, which is known: once as all goes smoothly, and once with some trouble."""
+    """Walk the steps after the preflight, which is known: once as all goes smoothly, and once with some trouble.
+
+    `small_set` is what `one_run` gave.
+    """
     assumed = known.assumptions(so_far)
     used = prices.opening + preflight_seconds
     importing = _importing()
@@ -71,7 +87,7 @@ def estimate(
         findings = to_be_tried(draft, spec, assumed, course)
         return _walked(spec, so_far, rehearsal, findings, judging=prices.judging, importing=importing)
 
-    smooth, troubled = walk(SMOOTHLY), walk(WITH_TROUBLE)
+    smooth, troubled = (walk(course) for course in courses(small_set))
     around = prices.program + used + prices.ending
     totals = [around + sum(step.seconds[0] for step in steps) for steps in (smooth, troubled)]
     budget = spec.budget.minutes * 60

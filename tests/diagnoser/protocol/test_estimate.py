@@ -54,6 +54,7 @@ def plan(
     assumed: Mapping[str, Any] = {},
     preflight_seconds: float = 1.0,
     processes: int = 2,
+    small_set: TrialResult | None = None,
 ) -> Estimate:
     cost = cost or prices()
     system = make.system_profile(
@@ -69,6 +70,7 @@ def plan(
         processes=processes,
         form=one_each,
         preflight_seconds=preflight_seconds,
+        small_set=small_set,
     )
 
 
@@ -129,10 +131,41 @@ def test_updates_that_cost_ten_times_as_much_cost_about_ten_times_as_much() -> N
         assert 7 < step(slow, name).seconds[0] / step(fast, name).seconds[0] < 11
 
 
+def ran(updates: int, *, stopped_by: str, left: float = 0.0) -> TrialResult:
+    """A run on the small set, with that share of its loss left."""
+    return TrialResult.model_validate(
+        {
+            "outcome": Outcome.COMPLETED,
+            "stopped_by": stopped_by,
+            "updates": updates,
+            "initial_loss": 2.3,
+            "final_loss": 2.3 * left,
+            "floor": 0.0,
+        }
+    )
+
+
 def test_the_small_set_is_expected_to_be_memorised_as_healthy_programs_do() -> None:
     small = step(plan(), "overfit")
     assert small.pieces == (6, 6)  # three seeds and three controls, no ladder
-    assert small.updates == (SMOOTHLY.memorised_after["given"], WITH_TROUBLE.memorised_after["permuted"])
+    assert small.updates[0] == SMOOTHLY.small_set.updates
+    assert small.updates[1] == WITH_TROUBLE.permuted * WITH_TROUBLE.small_set.updates
+
+
+def test_one_run_on_the_small_set_tells_how_long_the_others_take() -> None:
+    late, soon = (step(plan(small_set=ran(n, stopped_by="memorised")), "overfit") for n in (300, 30))
+    assert (soon.updates[0], late.updates[0]) == (30, SMOOTHLY.zeroed)
+    assert late.seconds[0] > 2 * soon.seconds[0]
+
+
+def test_a_small_set_that_is_not_memorised_is_tried_at_other_learning_rates_and_perhaps_with_cures() -> None:
+    stuck = step(plan(small_set=ran(400, stopped_by="stalled", left=0.9)), "overfit")
+    assert stuck.pieces == (12, 16)  # a ladder of six; where none helps, two cures at two learning rates
+
+
+def test_a_run_that_is_on_its_way_needs_no_ladder() -> None:
+    going = step(plan(small_set=ran(400, stopped_by="time", left=0.2)), "overfit")
+    assert going.pieces == (6, 6)
 
 
 def test_the_curves_are_three_whole_runs() -> None:
