@@ -1,8 +1,8 @@
 """What would a diagnosis run, and what would it cost? Told before it runs, by walking its steps with nothing trained.
 
-Known by measuring: the start, the preflight, what judging takes, an update, an evaluation, a fresh model, and one
-run on the small set. Expected: when the other runs end, and which fixes will be tried. Not counted: results that are
-kept from an earlier run.
+Known by measuring: the start, the preflight, a judgment, an update, an evaluation, a fresh model, and one run on the
+small set. Expected: when the other runs end, and which fixes will be tried. Not counted: results that are kept from an
+earlier run.
 """
 
 import importlib

@@ -45,8 +45,8 @@ SMOOTHLY = Course(
 WITH_TROUBLE = Course(
     small_set=SLOW, permuted=4.0, zeroed=270, other_lrs_help=False, best_lr=0.5, promises=True, one_more_fix=True
 )
-"""Of 45 healthy programs, 26 had no fix to try, and of the fixes that were tried 4 in 10 were looked at twice. Where
-the search finds nothing better than the user's own, the fine search is short: 5 of 13."""
+"""Of 45 healthy programs, 26 had no fix to try; of the fixes that were tried, 4 in 10 were looked at twice. Where the
+search finds nothing better than the user's own, the fine search is short: 5 of 13."""
 
 INSIDE_THE_SCAN = (1e-4, 3.16e-2)  # the best lr lay inside the grid in 27 of 45 programs: then the scan ends there
 FEW_UPDATES = 200  # in the whole run: then longer ones are tried, and smaller batches (CATALOGUE, "epochs")
