@@ -52,8 +52,8 @@ def spec_of(workload: Workload, *, epochs: int, device: str = "cpu", data_folder
 
 
 def trials_of(job: Job, *, seed: int, updates: int) -> tuple[Trial, ...]:
-    """One trial per candidate, evaluated once, at its end."""
-    plain = Trial(seed=seed, updates=updates, evaluations=1)
+    """One trial per candidate, evaluated once, at its end, as the product's searches do."""
+    plain = Trial(seed=seed, updates=updates, evaluations=1, only_validated=True)
     return tuple(
         plain.model_copy(update={"changes": {"optimizer.lr": lr, "optimizer.weight_decay": decay}})
         for lr, decay in job.candidates

@@ -53,6 +53,7 @@ class Trial(Record):
     stop_when_memorised: bool = False  # accuracy 100 % and loss near its floor
     stop_when_stalled: bool = False  # the loss fell < 1 % over the last 100 updates (three looks in a row)
     evaluations: int = 1  # evaluations of train and validation, evenly spread, the last at the end; 0: none
+    only_validated: bool = False  # True: neither the untrained model nor the training rows are looked at (a search)
     instruments: bool = False
     penalty: float | None = None  # weight decay of step 1's penalty control; overrides the spec's
     max_seconds: float | None = None  # stop there, `stopped_by` "time"; not part of what is measured
@@ -87,6 +88,7 @@ def kind_of(trial: Trial) -> Trial:
             "stop_when_memorised": False,
             "stop_when_stalled": False,
             "evaluations": 1,
+            "only_validated": False,
             "max_seconds": None,
         }
     )

@@ -19,7 +19,7 @@ def trials(
     values: Iterable[Values], *, seed: int, updates: int, limit: float, evaluations: int = 1
 ) -> tuple[Trial, ...]:
     """One trial per configuration, trained without decay of the lr and judged on validation."""
-    plain = Trial(seed=seed, updates=updates, evaluations=evaluations, max_seconds=limit)
+    plain = Trial(seed=seed, updates=updates, evaluations=evaluations, only_validated=True, max_seconds=limit)
     return tuple(plain.model_copy(update={"changes": dict(one)}) for one in values)
 
 

@@ -96,23 +96,22 @@ def start(
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Start:
     """Compute the initial loss and the spread of the outputs, BatchNorm on batch statistics; in one pass if it may."""
-    rows, spreads = check_rows(split), list[float]()
+    rows, outputs = check_rows(split), list[Tensor]()
     callable_by_us = workload.layout is not None and workload.layout.callable
-    # A spread is read from one pass alone, and under mixed precision from one in full.
-    at_once = callable_by_us and autocast is nullcontext and len(rows) <= workload.evaluation_rows(split)
+    at_once = callable_by_us and autocast is nullcontext  # under mixed precision the spread is read in full precision
     scores = evaluate(
         workload, model, split, rows=rows, mode=batch_statistics, autocast=autocast, with_metric=False,
-        on_output=(lambda output: spreads.append(_spread([output]))) if at_once else None,
+        on_output=outputs.append if at_once else None,
     )  # fmt: skip
-    if callable_by_us and not spreads:
+    if callable_by_us and not outputs:  # a step of the user's shows none
         with batch_statistics(model), torch.no_grad(), forked(_SEED):
             found = [workload.output(model, batch) for batch in _chunks(workload, split, rows)]
-        spreads.append(_spread([output for output in found if output is not None]))
-    return Start(loss=scores.loss, outputs_std=spreads[0] if spreads else None)
+        outputs = [output for output in found if output is not None]
+    return Start(loss=scores.loss, outputs_std=_spread(outputs) if callable_by_us else None)
 
 
 def _spread(outputs: Sequence[Tensor]) -> float:
-    values = torch.cat([output.detach().float().flatten().cpu() for output in outputs])
+    values = torch.cat([output.detach().float().flatten().cpu() for output in outputs]) if outputs else torch.empty(0)
     return float(values.std()) if values.numel() > 1 else 0.0
 
 

@@ -53,8 +53,9 @@ def begin(prepared: Prepared, watch: Watch, measured: dict[str, Any]) -> None:
     """Measure what the untrained model tells, and start the clock. Raises what the user's code raises."""
     if prepared.workload.loss_problem is not None and prepared.workload.device.type == "cuda":
         raise IndexError(prepared.workload.loss_problem)  # on the device it would take the process with it
-    measured["weight_norm_start"] = weight_norm(prepared.model)
-    measured["initial_outputs_std"] = watch.measure_start()
+    if not prepared.trial.only_validated:
+        measured["weight_norm_start"] = weight_norm(prepared.model)
+        measured["initial_outputs_std"] = watch.measure_start()
     watch.started, watch.aside = time.perf_counter(), 0.0
 
 
@@ -191,6 +192,8 @@ def _freeze(groups: list[tuple[int, list[Tensor]]], epoch: int) -> None:
 def _at_the_end(prepared: Prepared, watch: Watch, *, stopped_by: StoppedBy) -> dict[str, Any]:
     """Measure what the finished model tells; of the user's real run also by class, BatchNorm, noise, outliers."""
     workload, model = prepared.workload, prepared.model
+    if prepared.trial.only_validated:
+        return {}
     found: dict[str, Any] = {"weight_norm_end": weight_norm(model)}
     scores = watch.last_validation
     if not prepared.trial.scheduled or scores is None or prepared.trial.evaluations == 0 or stopped_by == "diverged":

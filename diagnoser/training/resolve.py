@@ -7,6 +7,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from diagnoser.errors import UserCodeError
@@ -65,6 +66,9 @@ def imported_files(folder: Path) -> tuple[str, ...]:
 
 def _import(module_name: str, *, folder: Path, reference: str) -> Any:
     home = str(folder.resolve())
+    known = sys.modules.get(module_name)
+    if known is not None and _is_below(known, home):
+        return known  # a model is built for every trial, and a look at all modules takes longer
     if not sys.path or sys.path[0] != home:
         if home in sys.path:
             sys.path.remove(home)
@@ -79,6 +83,11 @@ def _import(module_name: str, *, folder: Path, reference: str) -> Any:
                 f"{reference}: there is no module {error.name!r} in {folder} and none is installed"
             ) from error
         raise user_code_error(f"{reference}: importing {module_name!r} failed", error) from error
+
+
+def _is_below(module: ModuleType, home: str) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and Path(file).is_relative_to(home)
 
 
 def _forget_namesakes(home: Path) -> None:

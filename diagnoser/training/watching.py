@@ -255,15 +255,15 @@ class Watch:
 
     def _evaluate(self) -> None:
         with self.evaluated_weights():
-            train = self._scores(self._train_split(), self._train_rows)
+            train = None if self.trial.only_validated else self._scores(self._train_split(), self._train_rows)
             validation = self._scores(self.workload.validation, self._validation_rows)
         self.last_validation = validation
         evaluated = Evaluation(
             updates=self.updates,
             epoch=self.updates / self.workload.updates_per_epoch,
             lr=float(self.prepared.optimizer.param_groups[0]["lr"]),
-            train_loss=train.loss,
-            train_metric=train.metric,
+            train_loss=train.loss if train is not None else None,
+            train_metric=train.metric if train is not None else None,
             validation_loss=validation.loss,
             validation_metric=validation.metric,
         )

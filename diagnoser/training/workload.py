@@ -28,8 +28,9 @@ from diagnoser.training.resolve import import_attribute, imported_files
 from diagnoser.training.stacked.decisions import Decisions
 
 DEFAULT_EPOCHS = 10  # DESIGN 5
-# Rows of one forward pass without gradients: as many as a check batch has, fewer when a row is large.
-EVALUATION_ROWS = 512
+# Rows of one forward pass without gradients, fewer when a row is large: from here on more are no faster, and on a CPU
+# what they need is too much for its caches.
+EVALUATION_ROWS = 256
 _EVALUATION_VALUES = 2**24  # input values of one such pass, 64 MiB of float32
 
 

@@ -60,6 +60,7 @@ def test_rows_that_are_read_anew_are_pinned() -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch pins memory only where there is a device")
 def test_batches_from_the_host_are_pinned_and_equal() -> None:
     split = rows()
     pinned = replace(split, pinned=True)
