@@ -23,7 +23,7 @@ from diagnoser.trials import Trial
 STEPS = 8  # the first warms up; the fastest of the others is what a step costs
 LONGEST_STEP = {"cpu": 0.005, "cuda": 0.1}  # seconds: on a CPU it pays under about 3 ms (performance.md 2); 8 ms: 0.9
 FEWEST_TRIALS = 3  # two at once were never faster than one by one: 0.5 to 0.96 in 40 tries on a CPU, one of 1.1
-ENOUGH_UPDATES = 20  # a shorter trial is over before stacking it can gain what joining costs
+ENOUGH_UPDATES = 8  # a shorter trial is over before stacking gains what joining costs; 12 gain (benchmarks/search.py)
 STATES = 4  # tensors of the size of the weights: weights, gradients, and up to two of the optimizer
 
 
