@@ -15,18 +15,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
 
 from benchmarks import reporting
+from benchmarks.loaded import loaded
 from benchmarks.reporting import Line, number
 from benchmarks.rivals import cockpit
-from benchmarks.workloads import BATCH, WORKLOADS, Rows, Workload, digits
-from diagnoser.spec.reading import from_mapping
-from diagnoser.training.live import LiveObjects
+from benchmarks.workloads import WORKLOADS, Rows, Workload, digits
 from diagnoser.training.loop import run_trial
-from diagnoser.training.workload import load
 from diagnoser.trials import Trial
 
 UPDATES = 300  # of ours: a run of thirteen epochs
@@ -59,19 +56,14 @@ class Row:
 
 def ours(workload: Workload, rows: Rows) -> Loops:
     """Our loop with and without instruments, on data in memory; no evaluation in either."""
-    mapping = {
-        "name": workload.name, "model": "live:model", "data": {"factory": "live:data", "batch_size": BATCH},
-        "loss": "cross_entropy", "optimizer": {"name": "sgd", "lr": cockpit.LR}, "device": "cpu",
-    }  # fmt: skip
-    spec, _ = from_mapping(mapping, live={"model", "data"})
-    loaded = load(spec, folder=Path.cwd(), objects=LiveObjects(model_fn=workload.build, data=lambda: (rows, rows)))
+    own = loaded(workload, (rows, rows), optimizer={"name": "sgd", "lr": cockpit.LR})
     plain = Trial(seed=0, updates=UPDATES, evaluations=0)
     watched = plain.model_copy(update={"instruments": True})
-    run_trial(loaded, watched.model_copy(update={"updates": WARM_UPDATES}))
+    run_trial(own, watched.model_copy(update={"updates": WARM_UPDATES}))
 
     def block(trial: Trial) -> Block:
         start = time.process_time()
-        seconds = run_trial(loaded, trial).seconds  # of training alone; the processor's has the building of the model
+        seconds = run_trial(own, trial).seconds  # of training alone; the processor's has the building of the model
         return seconds / UPDATES, (time.process_time() - start) / UPDATES
 
     return partial(block, watched), partial(block, plain)

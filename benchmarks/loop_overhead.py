@@ -16,20 +16,17 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks import reporting
+from benchmarks.loaded import loaded
 from benchmarks.reporting import Line, say
 from benchmarks.workloads import BATCH, WORKLOADS, Split, Workload, digits
 from diagnoser.records import JsonValue
-from diagnoser.spec.reading import from_mapping
-from diagnoser.training.live import LiveObjects
 from diagnoser.training.loop import run_trial
-from diagnoser.training.workload import load
 from diagnoser.trials import Trial
 
 LR = 1e-3
@@ -78,12 +75,7 @@ def bare(workload: Workload, rows: Split, updates: int) -> float:
 
 def blocks(workload: Workload, rows: Split, *, updates: int) -> tuple[Blocks, Callable[[], tuple[float, float]]]:
     """Give the contenders, and a trial of the scan: its wall time and its training."""
-    mapping = {
-        "name": "overhead", "model": "live:model", "data": {"factory": "live:data", "batch_size": BATCH},
-        "loss": "cross_entropy", "optimizer": {"name": "adam", "lr": LR}, "device": "cpu",
-    }  # fmt: skip
-    spec, _ = from_mapping(mapping, live={"model", "data"})
-    loaded = load(spec, folder=Path.cwd(), objects=LiveObjects(model_fn=workload.build, data=lambda: rows))
+    ours = loaded(workload, rows, optimizer={"name": "adam", "lr": LR})
     plain = Trial(seed=0, updates=updates, evaluations=0)
     watched = plain.model_copy(update={"instruments": True})
     changes: dict[str, JsonValue] = {"optimizer.lr": LR, "optimizer.weight_decay": 1e-4}
@@ -91,16 +83,16 @@ def blocks(workload: Workload, rows: Split, *, updates: int) -> tuple[Blocks, Ca
 
     def scan() -> tuple[float, float]:
         start = time.perf_counter()
-        training = run_trial(loaded, scanned).seconds
+        training = run_trial(ours, scanned).seconds
         return time.perf_counter() - start, training
 
     bare(workload, rows, WARM_UPDATES)
-    run_trial(loaded, watched.model_copy(update={"updates": WARM_UPDATES}))
+    run_trial(ours, watched.model_copy(update={"updates": WARM_UPDATES}))
     scan()
     contenders = {
         "bare": lambda: bare(workload, rows, updates),
-        "ours": lambda: run_trial(loaded, plain).seconds,
-        "instruments": lambda: run_trial(loaded, watched).seconds,
+        "ours": lambda: run_trial(ours, plain).seconds,
+        "instruments": lambda: run_trial(ours, watched).seconds,
     }
     return contenders, scan
 

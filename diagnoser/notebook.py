@@ -36,6 +36,7 @@ def diagnose(
     metric: Callable[[Any, Any], float] | str | None = None,
     preset: Literal["quick", "standard", "thorough"] = "standard",
     budget_minutes: float = 10.0,
+    stack: bool = True,
     progress: bool = True,
     **spec: Any,
 ) -> Diagnosis:
@@ -44,8 +45,8 @@ def diagnose(
     `model_fn` is called afresh for every trial; a module is copied, and then only one initialisation is seen. `data` is
     `(train, validation)` or a function that returns it; `optimizer` a name, a class, a spec's section, or
     `(model, lr, weight_decay) -> Optimizer`. Every other key of a spec can be given by its name (`epochs=20`,
-    `scheduler={"name": "cosine"}`, `batch_size=64`). The caller's random states, default device and dtype, and thread
-    count are as they were afterwards.
+    `scheduler={"name": "cosine"}`, `batch_size=64`). `stack=False` trains one trial after the other. The caller's
+    random states, default device and dtype, and thread count are as they were afterwards.
 
     Raises SpecError for a key or value that no spec may have, UserCodeError when no model or batch can be built.
     """
@@ -71,7 +72,7 @@ def diagnose(
     )
     try:
         with restored():
-            executor = InProcessExecutor(load(parsed, folder=Path.cwd(), objects=objects))
+            executor = InProcessExecutor(load(parsed, folder=Path.cwd(), objects=objects), stacking=stack)
         job = Job(spec=parsed, source=source, command=CALL, sandbox="notebook")
         return walk(job, executor, kind="notebook", started=started, on_event=_print_step if progress else _say_nothing)
     except UserCodeError as error:

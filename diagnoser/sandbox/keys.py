@@ -16,7 +16,7 @@ from pathlib import Path
 from diagnoser.errors import SpecError
 from diagnoser.evidence.evidence import Environment
 from diagnoser.messages import Work
-from diagnoser.spec.fields import Optimizer, TrainingSpec
+from diagnoser.spec.fields import TrainingSpec
 from diagnoser.spec.patching import apply_changes
 from diagnoser.trials import Probe, ProbeKind, Transform, Trial
 from diagnoser.version import ENGINE_VERSION
@@ -96,7 +96,7 @@ def used_by_trial(spec: TrainingSpec, trial: Trial) -> str:
         if spec.optimizer.factory is None:  # a factory of the user's is given the model, and could change it
             unused.add("optimizer")
     if trial.penalty is not None or not trial.regularised:
-        spec = spec.model_copy(update={"optimizer": _without_decay(spec.optimizer)})
+        spec = spec.model_copy(update={"optimizer": spec.optimizer.decaying(0.0)})  # the trial sets its own
     said = [key for key in WIN_OVER_THE_LOADER if key in trial.changes]
     return f"{spec.model_dump_json(exclude=unused)} {said}"
 
@@ -111,12 +111,6 @@ def used_by_probe(spec: TrainingSpec, probe: Probe) -> str:
         without_lr = optimizer.model_dump_json(exclude={"lr"})
         return f"{spec.model_dump_json(exclude={*unused, 'optimizer'})} {without_lr}"
     return spec.model_dump_json(exclude=unused)
-
-
-def _without_decay(optimizer: Optimizer) -> Optimizer:
-    """Forget the spec's weight decay: the trial sets its own, 0 or the penalty, as `preparation.spec_of` does."""
-    args = {key: value for key, value in optimizer.args.items() if key != "weight_decay"}
-    return optimizer.model_copy(update={"weight_decay": 0.0, "args": args})
 
 
 def _add(digest: "hashlib._Hash", part: str) -> None:

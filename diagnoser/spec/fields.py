@@ -76,6 +76,11 @@ class Optimizer(Record):
     args: Args = {}
     groups: tuple[ParameterGroup, ...] = ()
 
+    def decaying(self, weight_decay: float) -> Self:
+        """Return it with this weight decay, wherever the user wrote another."""
+        args = {key: value for key, value in self.args.items() if key != "weight_decay"}
+        return self.model_copy(update={"weight_decay": weight_decay, "args": args})
+
 
 class Scheduler(Record):
     """`cosine`, `step`, `exponential`, `plateau`, `one_cycle`, `linear`, or a class of torch.optim.lr_scheduler."""

@@ -96,9 +96,9 @@ def spec_of(spec: TrainingSpec, trial: Trial) -> TrainingSpec:
     changed = apply_changes(spec, trial.changes)
     optimizer = changed.optimizer
     if trial.penalty is not None:
-        optimizer = optimizer.model_copy(update={"weight_decay": trial.penalty, "args": _without_decay(optimizer.args)})
+        optimizer = optimizer.decaying(trial.penalty)
     elif not trial.regularised:
-        optimizer = optimizer.model_copy(update={"weight_decay": 0.0, "args": _without_decay(optimizer.args)})
+        optimizer = optimizer.decaying(0.0)
     return changed if optimizer is changed.optimizer else changed.model_copy(update={"optimizer": optimizer})
 
 
@@ -152,10 +152,6 @@ def _with_data(workload: Workload, trial: Trial) -> Workload:
     if not trial.regularised and train is workload.train:
         train = workload.plain_train()
     return workload if train is workload.train else replace(workload, train=train)
-
-
-def _without_decay(args: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in args.items() if key != "weight_decay"}
 
 
 def _precision(

@@ -60,7 +60,11 @@ WAYS: dict[str, tuple[Callable[[], Any], Callable[[], Any], dict[str, Any]]] = {
         {"loss": lambda output, target: 1.0 * nn.functional.cross_entropy(output, target)},
     ),
     "loaders and an optimizer's class": (lambda: build_model, loaders, {"optimizer": torch.optim.SGD, "lr": 0.1}),
-    "a step": (lambda: build_model, pairs, {"step": lambda m, b: nn.functional.cross_entropy(m(b[0]), b[1])}),
+    "a step, one trial after the other": (
+        lambda: build_model,
+        pairs,
+        {"step": lambda m, b: nn.functional.cross_entropy(m(b[0]), b[1]), "stack": False},
+    ),
 }
 
 
@@ -76,6 +80,8 @@ def test_live_objects_give_a_diagnosis_and_the_session_is_as_it_was(
     diagnosis = diagnoser.diagnose(given_model, given_data, preset="quick", budget_minutes=0.4, progress=False, **more)
     assert state() == before
     assert diagnosis.run.plan.executor == "notebook"
+    if more.get("stack") is False:
+        assert not diagnosis.run.plan.stacked
     assert diagnosis.verdict != "broken"
     assert diagnosis.steps.preflight.assumptions.status == "measured"
     assert capsys.readouterr().out == ""
