@@ -12,7 +12,7 @@ from diagnoser.errors import SpecError
 from diagnoser.spec.fields import Task
 from diagnoser.training import evaluation, memory, non_finite, user_loop
 from diagnoser.training.failures import USER_STOPS, is_ours, outcome_of, user_error
-from diagnoser.training.modes import weight_norm
+from diagnoser.training.modes import functional_dropout_off, weight_norm
 from diagnoser.training.preparation import Prepared, prepare
 from diagnoser.training.randomness import restored
 from diagnoser.training.watching import Stop, StoppedBy, Watch
@@ -23,7 +23,7 @@ from diagnoser.trials import Outcome, Transform, Trial, TrialResult, UserError
 def run_trial(workload: Workload, trial: Trial, *, report: Callable[[int], None] | None = None) -> TrialResult:
     """Train once, as the trial says. What the user's code does wrong is a result; what ours does propagates."""
     start = time.perf_counter()
-    with restored():
+    with restored(), functional_dropout_off(when=not trial.regularised):
         if workload.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(workload.device)
         else:

@@ -1,12 +1,17 @@
 """In which mode does a measurement look at a model? Every mode, buffer and gradient is put back as it was."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
+
+_DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
+_ATTENTION_DROPOUT_AT = 4  # scaled_dot_product_attention(query, key, value, attn_mask, dropout_p)
 
 
 @contextmanager
@@ -48,7 +53,8 @@ def set_dropout(model: nn.Module, factor: float) -> int:
     """Multiply every dropout probability, also of attention and recurrent modules; count how many were above 0.
 
     Covers: Dropout modules, MultiheadAttention.dropout, the `dropout` of LSTM, GRU and RNN, and whatever keeps its
-    probability in a float attribute called `dropout`. Does not cover: F.dropout with a number in the code.
+    probability in a float attribute called `dropout`. Does not cover: F.dropout with a number in the code, which
+    `functional_dropout_off` switches off.
     """
     count = 0
     for module in model.modules():
@@ -58,6 +64,41 @@ def set_dropout(model: nn.Module, factor: float) -> int:
             setattr(module, name, value * factor)
             count += 1
     return count
+
+
+@contextmanager
+def functional_dropout_off(*, when: bool = True) -> Iterator[None]:
+    """Let the dropouts of torch.nn.functional do nothing, those inside attention too.
+
+    Covers: code that finds them there when it calls them (`F.dropout`, torch's own modules). Does not cover: a name
+    bound when the code was imported (`from torch.nn.functional import dropout`), `torch.dropout`.
+    """
+    if not when:
+        yield
+        return
+    kept = {name: getattr(F, name) for name in (*_DROPOUTS, "scaled_dot_product_attention")}
+    for name in _DROPOUTS:
+        setattr(F, name, _unchanged)
+    F.scaled_dot_product_attention = _without_dropout(kept["scaled_dot_product_attention"])
+    try:
+        yield
+    finally:
+        for name, function in kept.items():
+            setattr(F, name, function)
+
+
+def _unchanged(input: Tensor, *_args: Any, **_options: Any) -> Tensor:  # torch's name for it
+    return input
+
+
+def _without_dropout(attention: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def attend(*args: Any, **options: Any) -> Tensor:
+        options.pop("dropout_p", None)
+        if len(args) > _ATTENTION_DROPOUT_AT:
+            args = (*args[:_ATTENTION_DROPOUT_AT], 0.0, *args[_ATTENTION_DROPOUT_AT + 1 :])
+        return attention(*args, **options)
+
+    return attend
 
 
 @contextmanager

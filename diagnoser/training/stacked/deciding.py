@@ -12,6 +12,7 @@ from torch import Tensor
 
 from diagnoser.training.loop import train
 from diagnoser.training.memory import Kept
+from diagnoser.training.modes import functional_dropout_off
 from diagnoser.training.preparation import prepare
 from diagnoser.training.randomness import restored
 from diagnoser.training.stacked import clock
@@ -62,7 +63,7 @@ class _Timed:
 
 def time_alone(workload: Workload, trial: Trial) -> Alone:
     """Train one trial for a few steps, on objects of its own. Raises what the user's code raises."""
-    with restored():
+    with restored(), functional_dropout_off(when=not trial.regularised):
         prepared = prepare(workload, trial)
         held = STATES * sum(p.numel() * p.element_size() for p in prepared.model.parameters())
         timed: Any = _Timed(workload.device)

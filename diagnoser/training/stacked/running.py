@@ -12,6 +12,7 @@ from diagnoser.evidence.evidence import StackedTrials
 from diagnoser.training.failures import USER_STOPS, is_out_of_memory
 from diagnoser.training.loop import run_trial, unprepared
 from diagnoser.training.memory import available_bytes
+from diagnoser.training.modes import functional_dropout_off
 from diagnoser.training.preparation import prepare
 from diagnoser.training.randomness import restored
 from diagnoser.training.stacked.deciding import ENOUGH_UPDATES, FEWEST_TRIALS, LONGEST_STEP, time_alone
@@ -114,7 +115,7 @@ class _Batch:
             return
         gain, trying = known.gain(kind, size), None
         try:
-            with restored():
+            with restored(), functional_dropout_off(when=not self.trials[indices[0]].regularised):
                 members = self._members(indices)
                 if gain is None and members:
                     trying = Try(known.alone[kind], first=members[0].prepared.trial)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from diagnoser.spec.fields import EarlyStopping, Ema, Optimizer, ParameterGroup, Scheduler
@@ -100,6 +101,27 @@ def test_unregularised_means_no_dropout_and_no_weight_decay() -> None:
     still = ran(workload, updates=5, regularised=False)
     assert still.losses == pytest.approx([still.initial_loss] * 5, rel=1e-5)
     assert ran(workload, updates=5).losses != pytest.approx([still.initial_loss] * 5, rel=1e-3)
+
+
+def test_unregularised_means_no_dropout_in_functions_either() -> None:
+    class Functional(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Any:
+            x = x[:, None, None].expand(-1, 2, 3, -1)
+            x = F.scaled_dot_product_attention(x, x, x, None, 0.5)
+            x = F.scaled_dot_product_attention(x, x, x, dropout_p=0.5)
+            x = F.dropout2d(x, 0.5, training=self.training)
+            return self.head(F.dropout(x, 0.5)[:, 0, -1])
+
+    before = F.dropout, F.scaled_dot_product_attention
+    workload = loaded(Functional, two(), loss="cross_entropy", batch_size=64, optimizer=Optimizer(name="sgd", lr=1e-9))
+    still = ran(workload, updates=5, regularised=False)
+    assert still.losses == pytest.approx([still.initial_loss] * 5, rel=1e-5)
+    assert ran(workload, updates=5).losses != pytest.approx([still.initial_loss] * 5, rel=1e-3)
+    assert (F.dropout, F.scaled_dot_product_attention) == before
 
 
 def test_a_penalty_shrinks_the_weights() -> None:
