@@ -12,6 +12,7 @@ class Transform(StrEnum):
     """Changes to the live model, data or loss that a machine can make. A closed list: fixes and controls name these."""
 
     STANDARDISE_INPUTS = "standardise-inputs"  # (x - mean) / std of the training rows in front of the model
+    IMPUTE_INPUTS = "impute-inputs"  # NaN and infinity become the median of the column (tables) or of all values
     STANDARDISE_TARGETS = "standardise-targets"  # for training and evaluation alike; R² is unchanged by it
     ZERO_LAST_LAYER = "zero-last-layer"
     REINITIALISE = "reinitialise"  # Kaiming for ReLU-like, Xavier for tanh and sigmoid, biases 0

@@ -31,6 +31,8 @@ def apply(model: nn.Module, workload: Workload, transforms: tuple[Transform, ...
 
 def apply_to_workload(workload: Workload, transforms: tuple[Transform, ...]) -> Workload:
     """Change data and loss, for training and evaluation alike. Raises Unsupported."""
+    if Transform.IMPUTE_INPUTS in transforms:
+        workload = _imputed_inputs(workload)
     if Transform.STANDARDISE_INPUTS in transforms and not _loss_reads_inputs(workload):
         workload = _standardised_inputs(workload)
     if Transform.STANDARDISE_TARGETS in transforms:
@@ -51,6 +53,19 @@ def apply_to_optimizer(optimizer: Optimizer, model: nn.Module, transforms: tuple
     if not missing:
         raise Unsupported("the optimizer already has every trainable parameter")
     optimizer.add_param_group({"params": missing})
+
+
+def _imputed_inputs(workload: Workload) -> Workload:
+    """Fill NaN and infinity with the median of the training rows; an input that is its own target is filled as well."""
+    layout, sample = _sample(workload)
+    known = sample.masked_fill(~torch.isfinite(sample), torch.nan)
+    median = (known.nanmedian(0).values if sample.ndim == 2 else known.nanmedian()).nan_to_num()
+
+    def change(batch: Batch) -> Any:
+        first = layout.first_input(batch)
+        return layout.map_inputs(batch, lambda x: torch.where(torch.isfinite(x), x, median.to(x)) if x is first else x)
+
+    return _with_change(workload, change)
 
 
 def _standardised_inputs(workload: Workload) -> Workload:

@@ -6,7 +6,7 @@ from diagnoser.evidence.preflight import DataProfile
 from diagnoser.evidence.steps import Curves
 from diagnoser.findings import Confidence, Fix, Severity
 from diagnoser.records import is_finite
-from diagnoser.trials import Outcome
+from diagnoser.trials import Outcome, Transform
 from rules.rule import Finding, Passed, Rule
 
 RULE = Rule(
@@ -15,6 +15,7 @@ RULE = Rule(
     since="0.1",
     references=("https://scikit-learn.org/stable/modules/impute.html",),
 )
+FILL = Fix(title="Fill them with the median of the training rows", transforms=(Transform.IMPUTE_INPUTS,))
 BROKEN_BY_IT = ("non-finite-loss", "small-set-not-memorised", "no-learning-rate-works", "nothing-learned")
 
 
@@ -44,7 +45,10 @@ def check(data: DataProfile, curves: Curves | None) -> Iterator[Finding | Passed
             observed=observed,
             expected="none",
             evidence=(f"/steps/preflight/data/value/{'train' if name == 'training' else name}/non_finite_values",),
-            fixes=(Fix(title="Impute or drop the listed rows", advice=f"look at{where.lower() or ' the inputs'}"),),
+            fixes=(
+                *(() if masked else (FILL,)),
+                Fix(title="Impute or drop the listed rows", advice=f"look at{where.lower() or ' the inputs'}"),
+            ),
             explains=() if masked else BROKEN_BY_IT if name == "training" else ("nothing-learned",),
             key="data",
             subject=f"{name} inputs",

@@ -1,5 +1,6 @@
 """Does the run end while there is clearly more to gain?"""
 
+import math
 from collections.abc import Iterator
 
 from diagnoser.evidence.preflight import Assumptions, Baselines
@@ -46,8 +47,8 @@ def check(
     if bad or not (few or (gain is not None and gain > _worth(runs, curves))):
         yield Passed(observed=observed, expected=expected)
         return
-    fixes = tuple(lengths.longer(spec, factor=factor) for factor in ((2, 4) if few else (2,)))
-    claim = claims.claim(treatments, *fixes, least=claims.MATTERS)
+    fixes = tuple(lengths.longer(spec, factor=factor) for factor in _factors(updates))
+    claim = claims.claim(treatments, *fixes[:2], least=claims.MATTERS)  # almost anything gains from forty times the run
     if claim.state is FixState.REFUTED or (claim.state is FixState.VERIFIED and not claim.verified):
         yield Passed(observed=f"{observed}; a longer run was tried and gains too little to matter", expected=expected)
         return
@@ -70,6 +71,14 @@ def check(
         fixes=fixes,
         key="steps" if spec.steps is not None else "epochs",
     )
+
+
+def _factors(updates: int) -> tuple[int, ...]:
+    """Twice as long; a run of few updates also four times, and so long that it is not short any more."""
+    if updates >= FEW_UPDATES:
+        return (2,)
+    enough = 2 ** math.ceil(math.log2(2 * FEW_UPDATES / max(updates, 1)))
+    return (2, 4, enough) if enough > 4 else (2, 4)
 
 
 def _worth(runs: tuple[CurveRun, ...], curves: Curves) -> float:

@@ -169,6 +169,23 @@ def test_inputs_are_standardised_for_training_and_evaluation() -> None:
     assert float(head[:, 0, 0, 0].mean()) != pytest.approx(0, abs=1e-4)  # one mean for all pixels
 
 
+def test_holes_in_the_inputs_are_filled_with_the_medians_of_the_training_rows() -> None:
+    x, y = classes(200)
+    holed = x.clone()
+    holed[::7, 1], holed[3, 2] = torch.nan, torch.inf
+    workload = loaded(net, ((holed, y), (holed, y)), loss="cross_entropy", optimizer=Optimizer(name="adam", lr=0.02))
+    assert ran(workload, updates=50).outcome is Outcome.DIVERGED
+    seen = transforms.apply_to_workload(workload, (Transform.IMPUTE_INPUTS,))
+    for split in (seen.train, seen.validation):
+        inputs = split.head(200)[0]
+        assert inputs[7, 1] == holed[:, 1].nanmedian()
+        assert inputs[3, 2] == torch.cat([x[:3, 2], x[4:, 2]]).median()
+        assert torch.equal(inputs[torch.isfinite(holed)], holed[torch.isfinite(holed)])
+    result = ran(workload, updates=200, transforms=(Transform.IMPUTE_INPUTS,))
+    assert result.final_metric is not None
+    assert result.final_metric > 0.9
+
+
 def test_targets_are_standardised_and_r2_is_what_it_was() -> None:
     x, y = numbers(200)
     workload = loaded(

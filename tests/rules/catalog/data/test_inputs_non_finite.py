@@ -4,6 +4,7 @@ import pytest
 
 from diagnoser.findings import Confidence, Severity
 from diagnoser.records import Record
+from diagnoser.trials import Transform
 from rules.catalog.data.inputs_non_finite import check
 from tests.helpers import make
 from tests.helpers.judge import fired, silent
@@ -45,3 +46,9 @@ def test_fires(records: tuple[Record, ...], severity: Severity, confidence: Conf
 @pytest.mark.parametrize(("records", "answer"), SILENT.values(), ids=SILENT)
 def test_is_silent(records: tuple[Record, ...], answer: str) -> None:
     assert silent(check, *records) == answer
+
+
+def test_filling_them_is_tried_unless_the_model_masks_them() -> None:
+    assert (Transform.IMPUTE_INPUTS,) in [fix.transforms for fix in fired(check, make.data_profile(train=BAD)).fixes]
+    masked = fired(check, make.data_profile(train=BAD), make.curves())
+    assert not any(fix.can_be_tried for fix in masked.fixes)

@@ -102,3 +102,17 @@ def test_fires(records: tuple[Record, ...], severity: Severity, confidence: Conf
 @pytest.mark.parametrize(("records", "answer"), SILENT.values(), ids=SILENT)
 def test_is_silent(records: tuple[Record, ...], answer: str) -> None:
     assert silent(check, *records) == answer
+
+
+@pytest.mark.parametrize(
+    ("updates", "epochs"), [(120, [40, 80]), (43, [40, 80, 320]), (199, [40, 80]), (3, [40, 80, 5120])]
+)
+def test_a_very_short_run_is_tried_at_a_length_that_is_not_short(updates: int, epochs: list[int]) -> None:
+    finding = fired(check, SPEC, make.assumptions(total_updates=updates), runs(0.0, "good_fit"))
+    assert [fix.patch["epochs"] for fix in finding.fixes] == epochs
+
+
+def test_what_only_a_far_longer_run_gains_accuses_nobody() -> None:
+    assumed = make.assumptions(total_updates=43)
+    finding = fired(check, SPEC, assumed, runs(0.0, "good_fit"), tried(0.9, epochs=320))
+    assert finding.severity is Severity.INFO
