@@ -65,5 +65,17 @@ $(RIVALS)/installed: pyproject.toml constraints.txt
 benchmark: $(RIVALS)/installed  ## ours beside the others, one table of ratios; DATA=folder adds MNIST, QUICK=1 is short
 	$(RIVALS)/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(DATA),--data '$(DATA)')
 
+# Every case is a whole diagnosis: both corpora take about two hours on two cores. ONLY=ID,... picks cases, PART=development
+# leaves the held-out third of ours aside, MORE='--baselines --seeds 0,1,2' is passed on.
+.PHONY: benchmark-faults proof
+benchmark-faults: .venv/dev  ## is the diagnosis right? runs the corpus of known faults; CORPUS=folder adds another
+	$(BIN)/python -m tests.faults.build build/faults/own
+	$(BIN)/python -m benchmarks.faults build/faults/own $(if $(CORPUS),'$(CORPUS)') --keep build/faults/kept \
+	  $(if $(ONLY),--only '$(ONLY)') $(if $(PART),--part '$(PART)') $(MORE)
+
+proof: .venv/dev  ## docs/proof.md: every rule against real programs; runs what of benchmark-faults is missing
+	$(MAKE) benchmark-faults MORE='--missing $(MORE)'
+	$(BIN)/python -m benchmarks.proof build/faults/kept --out docs/proof.md
+
 clean:  ## remove what was built, the environment too
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -76,9 +76,7 @@ def choose(folders: Sequence[Path], *, only: str | None, part: Part) -> tuple[tu
     wanted = {name.strip() for name in (only or "").split(",") if name.strip()}
     if unknown := wanted - {case.id for case, _ in found}:
         raise CorpusError(f"no such case: {', '.join(sorted(unknown))}")
-    return tuple(
-        (case, spec) for case, spec in found if (not wanted or case.id in wanted) and _is_in(case, part=part)
-    )
+    return tuple((case, spec) for case, spec in found if (not wanted or case.id in wanted) and _is_in(case, part=part))
 
 
 def groups(cases: Iterable[Case]) -> dict[str, frozenset[tuple[str, str]]]:

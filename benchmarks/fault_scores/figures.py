@@ -7,7 +7,7 @@ among the failures in both.
 import statistics
 from collections.abc import Sequence
 
-from benchmarks.fault_scores.repairs import is_mended, twin_is_known
+from benchmarks.fault_scores.repairs import could_be_mended, is_mended, twin_is_known
 from benchmarks.fault_scores.results import Result
 from benchmarks.fault_scores.shares import Share, share
 from diagnoser.records import Record
@@ -39,7 +39,7 @@ def figures(results: Sequence[Result]) -> Figures:
     """Count everything."""
     faulty = [result for result in results if result.case.faulty]
     healthy = [result for result in results if not result.case.faulty]
-    possible = [result for result in faulty if result.detected and any(fix.can_be_tried for fix in result.fixes)]
+    possible = [result for result in faulty if could_be_mended(result)]
     seconds = sorted(result.seconds for result in results if result.seconds is not None)
     return Figures(
         detection=share(result.detected for result in faulty),

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from benchmarks.fault_scores.baselines import Way
 from benchmarks.fault_scores.figures import Figures
+from benchmarks.fault_scores.repairs import Unmended
 from benchmarks.fault_scores.results import Result
 from benchmarks.fault_scores.shares import Share
 from benchmarks.fault_scores.tables import Agreement, Calibration, Confused, RuleScore
-from benchmarks.reporting import print_columns, say
+from benchmarks.reporting import number, print_columns, say
 
 ROWS = {
     "detection": "detected, of the faulty (broken or impaired)",
@@ -67,15 +69,33 @@ def rules_table(scores: Sequence[RuleScore]) -> None:
     print_columns(head, rows)
 
 
+def unmended_table(rows: Sequence[Unmended]) -> None:
+    """Print what has a fix to try and is not mended."""
+    head = ["detected, a fix to try, and not mended", "rule of the nearest", "state", "metric", "after", "twin"]
+    print_columns(
+        head,
+        [[one.program, one.rule, one.state, one.metric or "-", number(one.after), number(one.twin)] for one in rows],
+    )
+
+
 def calibration_table(rows: Sequence[Calibration]) -> None:
     """Print whether confidence is deserved."""
-    print_columns(["unexplained errors and warnings called", "right"], [[one.confidence, cell(one.right)] for one in rows])
+    print_columns(
+        ["unexplained errors and warnings called", "right"], [[one.confidence, cell(one.right)] for one in rows]
+    )
 
 
 def agreement_table(found: Agreement) -> None:
     """Print whether the seed matters."""
     rows = [["same verdict", cell(found.verdict)], ["same primary rule", cell(found.primary_rule)]]
     print_columns([f"pairs of seeds of {found.programs} programs", "agree"], rows)
+
+
+def ways_table(ways: Sequence[Way]) -> None:
+    """Print ours beside simpler ways."""
+    head = ["on the same cases", "detected", "false alarms", "verified fix", "within 2 points of the twin"]
+    rows = [[one.way, *map(cell, (one.detection, one.false_alarm, one.repaired, one.mended))] for one in ways]
+    print_columns(head, rows)
 
 
 def _of(share: Share) -> str:

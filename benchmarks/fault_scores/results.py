@@ -31,6 +31,7 @@ class Ended(Record):
     """How a run ended: the content of `run.json`."""
 
     case: Case
+    program: str  # a hash of the case's files
     settings: Settings
     seconds: float
     failure: str | None = None  # "timeout" or "exit 3"

@@ -1,5 +1,6 @@
 """How is a case run? `diagnoser run` as a program of its own, with nothing kept from before, as a user's first time."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -17,6 +18,8 @@ from benchmarks.fault_scores.results import Ended, Result, Settings
 TIMEOUT = 600.0  # seconds; five times the usual budget: who comes so far hangs
 CONSOLE = "console.txt"
 WRITTEN = ("diagnosis.json", "evidence.json", "report.html", results.RUN)
+SIMPLER = "simple.json"
+"""What simpler ways said of the program (`baselines.py`): it costs as much as a diagnosis and knows nothing of ours."""
 
 
 def place(out: Path, case: Case, *, seed: int | None) -> Path:
@@ -27,11 +30,19 @@ def place(out: Path, case: Case, *, seed: int | None) -> Path:
 def run(case: Case, spec: Path, *, settings: Settings, folder: Path, timeout: float) -> Result:
     """Diagnose one case, keep what was written and printed, and read it."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in WRITTEN:
+    before, program = results.read_ended(folder), hash_of(spec.parent)
+    is_same = before is not None and before.program == program
+    for name in (*WRITTEN, *(() if is_same else (SIMPLER,))):
         (folder / name).unlink(missing_ok=True)
     start = time.monotonic()
     failure = _diagnose(spec, settings=settings, folder=folder, timeout=timeout)
-    ended = Ended(case=case, settings=settings, seconds=time.monotonic() - start, failure=failure)
+    ended = Ended(
+        case=case,
+        program=program,
+        settings=settings,
+        seconds=time.monotonic() - start,
+        failure=failure,
+    )
     (folder / results.RUN).write_text(ended.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return results.read(case, folder)
 
@@ -43,7 +54,7 @@ def run_all(
 
     def one(case: Case, spec: Path) -> Result:
         folder = place(out, case, seed=settings.seed).resolve()
-        if only_missing and is_kept(folder, settings=settings):
+        if only_missing and is_kept(folder, spec, settings=settings):
             return results.read(case, folder)
         return run(case, spec, settings=settings, folder=folder, timeout=timeout)
 
@@ -54,24 +65,35 @@ def run_all(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def is_kept(folder: Path, *, settings: Settings) -> bool:
-    """Whether a result under these settings is there."""
+def is_kept(folder: Path, spec: Path, *, settings: Settings) -> bool:
+    """Whether a result of this very program under these settings is there, by whatever version of ours."""
     ended = results.read_ended(folder)
-    return ended is not None and ended.settings == settings
+    return ended is not None and ended.settings == settings and ended.program == hash_of(spec.parent)
+
+
+def hash_of(program: Path) -> str:
+    """Hash the files of a case: an id may come to mean another program."""
+    found = hashlib.sha256()
+    for file in sorted(path for path in program.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+        found.update(f"{file.relative_to(program)}\0".encode())
+        found.update(file.read_bytes())
+    return found.hexdigest()
 
 
 def read_all(cases: Sequence[Case], *, out: Path, seed: int | None) -> Iterator[Result]:
-    """Read what is kept; a case without a folder was not run and is left out.
-
-    A folder of one corpus may hold its cases directly, as other scorers keep them.
-    """
+    """Read what is kept; a case without a folder was not run and is left out."""
     for case in cases:
-        folders = [place(out, case, seed=seed)]
-        if len({case.corpus for case in cases}) == 1 and seed is None:
-            folders.append(out / case.id)
-        folder = next((folder for folder in folders if folder.is_dir()), None)
+        folder = folder_of(cases, case, out=out, seed=seed)
         if folder is not None:
             yield results.read(case, folder)
+
+
+def folder_of(cases: Sequence[Case], case: Case, *, out: Path, seed: int | None) -> Path | None:
+    """Find where a case is kept; None: nowhere. A folder of one corpus may hold its cases without the corpus' name."""
+    folders = [place(out, case, seed=seed)]
+    if len({one.corpus for one in cases}) == 1 and seed is None:
+        folders.append(out / case.id)
+    return next((folder for folder in folders if folder.is_dir()), None)
 
 
 def _diagnose(spec: Path, *, settings: Settings, folder: Path, timeout: float) -> str | None:
