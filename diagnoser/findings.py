@@ -57,6 +57,14 @@ def fix_key(patch: dict[str, JsonValue], transforms: tuple[Transform, ...]) -> s
     return json.dumps({"patch": patch, "transforms": sorted(transforms)}, sort_keys=True)
 
 
+class Together(Record):
+    """Of a fix that holds the cures of several findings: what the part of this one brings beyond the others' alone."""
+
+    others: tuple[str, ...]  # ids of the other findings
+    state: FixState  # verified: this finding is a cause of its own, whatever its cure showed by itself
+    interval: tuple[Float, Float] | None = None  # of that, in the metric's direction
+
+
 class Fix(Record):
     """Something to change; `patch` and `transforms` can be tried by a machine, `advice` is for the reader."""
 
@@ -70,6 +78,7 @@ class Fix(Record):
     after: str | None = None
     interval: tuple[Float, Float] | None = None  # of the paired difference, in the metric's direction
     note: str | None = None  # why it is untested or inconclusive
+    together: Together | None = None  # it cures several findings at once; None: this one alone
 
     @property
     def key(self) -> str:

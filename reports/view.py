@@ -7,7 +7,7 @@ from markupsafe import Markup
 from diagnoser.evidence.evidence import ExecutionPlan
 from diagnoser.evidence.outcome import Measured, NotMeasured
 from diagnoser.evidence.steps import Preflight, Steps
-from diagnoser.findings import Diagnosis, Finding, FixState, Severity, Verdict
+from diagnoser.findings import Diagnosis, Finding, Fix, FixState, Severity, Verdict
 from reports import charts, figures
 from reports.numbers import number, percent, plural, seconds
 
@@ -91,6 +91,22 @@ def build(diagnosis: Diagnosis) -> View:
         facts=_facts(diagnosis),
         unjudged=_unjudged(diagnosis),
     )
+
+
+def share(fix: Fix) -> str:
+    """Of a fix that cures several findings at once: what the part of this one brings, in a sentence; else empty."""
+    together = fix.together
+    if together is None or not together.others:
+        return ""
+    beside = f"the cure of {' and '.join(together.others)} alone"
+    if together.state is FixState.VERIFIED and together.interval is not None:
+        low, high = (number(end) for end in together.interval)
+        return f"Beyond {beside}, this one's brings {low} to {high}."
+    if together.state is FixState.VERIFIED:
+        return f"With {beside} every run failed."
+    if together.state is FixState.REFUTED:
+        return f"Beyond {beside}, this one's brings nothing."
+    return f"Whether this one's adds to {beside} cannot be told."
 
 
 def headline(diagnosis: Diagnosis) -> str:

@@ -59,11 +59,68 @@ class _Measure(NamedTuple):
     start: float | None  # where an untreated run starts, of a loss
 
 
-def find(treatments: Treatments | None, fix: Fix) -> Treatment | None:
-    """The treatment that tried this fix, under whichever finding proposed it."""
+class Addition(Treatment):
+    """What a fix brings beyond another one: both at once, beside runs with the other one alone. Read, not measured."""
+
+    beside: str  # title of the other one
+
+
+def alone(treatments: Treatments | None, key: str) -> Treatment | None:
+    """The treatment that tried what this key names, under whichever finding proposed it."""
     if treatments is None:
         return None
-    return next((tried for tried in treatments.treatments if tried.fix == fix.key), None)
+    return next((tried for tried in treatments.treatments if tried.fix == key), None)
+
+
+def find(treatments: Treatments | None, fix: Fix) -> Treatment | None:
+    """The treatment that tells most about this fix: alone; or beside another one, where only that shows that it helps.
+
+    Of two faults at once each hides the other: a cure that showed nothing by itself may be half of one.
+    """
+    tried = alone(treatments, fix.key)
+    if treatments is None or tried is None or compare(tried).state is FixState.VERIFIED:
+        return tried
+    for both in united(treatments):
+        added = addition(treatments, both, fix.key)
+        if added is not None and confirms(both, added):
+            return added
+    return tried
+
+
+def united(treatments: Treatments | None) -> tuple[Treatment, ...]:
+    """The treatments of several causes at once."""
+    return tuple(tried for tried in treatments.treatments if tried.parts) if treatments is not None else ()
+
+
+def addition(treatments: Treatments | None, both: Treatment, key: str) -> Addition | None:
+    """What the part of this key brings beyond the other part, over the seeds that both were run with.
+
+    None where it is no part, or the other part was not tried alone.
+    """
+    own = alone(treatments, key) if key in both.parts else None
+    other = next((tried for part in both.parts if part != key and (tried := alone(treatments, part))), None)
+    if own is None or other is None:
+        return None
+    seeds = [seed for seed in both.seeds if seed in other.seeds]
+    left, right = [other.seeds.index(seed) for seed in seeds], [both.seeds.index(seed) for seed in seeds]
+    said = own.model_dump() | {  # its own patch decides whether two losses compare: the other one is on both sides
+        "beside": other.title,
+        "seeds": seeds,
+        "looks": both.looks,
+        "before": [other.after[at] for at in left],
+        "before_loss": [other.after_loss[at] for at in left],
+        "before_outcomes": [other.after_outcomes[at] for at in left],
+        "after": [both.after[at] for at in right],
+        "after_loss": [both.after_loss[at] for at in right],
+        "after_outcomes": [both.after_outcomes[at] for at in right],
+        "error": other.error or both.error,
+    }
+    return Addition.model_validate(said)
+
+
+def confirms(both: Treatment, added: Addition) -> bool:
+    """Whether two cures at once show that this part is a cure: they help, and beyond what the other one does alone."""
+    return compare(both).state is FixState.VERIFIED and compare(added).state is FixState.VERIFIED
 
 
 def state(treatments: Treatments | None, *fixes: Fix) -> FixState:
@@ -90,7 +147,7 @@ def compare(treatment: Treatment) -> Verdict:
         return _undecided(f"{_count(seeds, 'pair')} of runs came to an end, which is too few to tell")
     rescued = sum(pair.before is None and pair.after is not None for pair in measure.pairs)
     lost = sum(pair.after is None and pair.before is not None for pair in measure.pairs)
-    before, after = _side(measure, "before"), _side(measure, "after")
+    before, after = _in_words(treatment, measure)
     if rescued == seeds:
         note = f"without it every run failed, with it none did ({seeds} seeds)"
         return Verdict(FixState.VERIFIED, None, None, note, before, after)
@@ -104,6 +161,14 @@ def compare(treatment: Treatment) -> Verdict:
         return _undecided(note, before, after)
     verdict = _judge(measure, differences, standard_error=treatment.standard_error, looks=treatment.looks)
     return verdict._replace(before=before, after=after)
+
+
+def _in_words(treatment: Treatment, measure: _Measure) -> tuple[str, str]:
+    """The figures of both sides; of what a fix adds to another one, with that one's name."""
+    before, after = _side(measure, "before"), _side(measure, "after")
+    if isinstance(treatment, Addition):
+        return f"{before} with “{treatment.beside}” alone", f"{after} with both"
+    return before, after
 
 
 def _other_units(treatment: Treatment) -> bool:

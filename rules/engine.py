@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from diagnoser.evidence.evidence import Evidence
 from diagnoser.evidence.outcome import Measured, Reason
-from diagnoser.evidence.steps import Treatments
 from diagnoser.findings import (
     Confidence,
     Diagnosis,
     Finding,
+    Fix,
+    FixState,
     IgnoredRule,
     Location,
     NotApplicableRule,
@@ -22,7 +23,7 @@ from diagnoser.findings import (
 from diagnoser.spec.fields import Ignore, SpecSource
 from rules import rule as rules_of
 from rules.asking import Reply, ask
-from rules.fixes import all_refuted, settled
+from rules.fixes import all_refuted, settled, united
 from rules.links import SYMPTOMS, Node, explained_by
 from rules.primary import ORDER_OF_CURES, cures, ordered, primary
 from rules.registry import Registered, rules
@@ -74,18 +75,25 @@ def fingerprint(rule: str, key: str | None, subject: str | None) -> str:
 def _findings(replies: Sequence[Reply], evidence: Evidence) -> tuple[_Judged, ...]:
     outcome = evidence.steps.treatments
     treatments = outcome.value if isinstance(outcome, Measured) else None
-    found = []
-    for reply in replies:
-        for number, said in enumerate(reply.findings, start=1):
-            name = reply.rule.id if number == 1 else f"{reply.rule.id}#{number}"
-            found.append(_Judged(_finding(name, reply.rule, said, evidence=evidence, treatments=treatments), said))
-    return tuple(found)
+    named = [
+        (reply.rule.id if number == 1 else f"{reply.rule.id}#{number}", reply.rule, said)
+        for reply in replies
+        for number, said in enumerate(reply.findings, start=1)
+    ]
+    alone = {
+        name: tuple(settled(fix, evidence, treatments, rule=rule.id, subject=said.subject) for fix in said.fixes)
+        for name, rule, said in named
+    }
+    together = united(alone, evidence, treatments)
+    return tuple(
+        _Judged(_finding(name, rule, said, evidence=evidence, fixes=alone[name] + together.get(name, ())), said)
+        for name, rule, said in named
+    )
 
 
 def _finding(
-    name: str, rule: Registered, said: rules_of.Finding, *, evidence: Evidence, treatments: Treatments | None
+    name: str, rule: Registered, said: rules_of.Finding, *, evidence: Evidence, fixes: tuple[Fix, ...]
 ) -> Finding:
-    fixes = tuple(settled(fix, evidence, treatments) for fix in said.fixes)
     doubted = all_refuted(fixes) and not said.by_definition
     return Finding(
         id=name,
@@ -147,20 +155,52 @@ def _applies(ignore: Ignore, created: str) -> bool:
 def _linked(kept: Sequence[_Judged]) -> tuple[Finding, ...]:
     """The findings with their causes; a cause whose cure was tried in vain explains nothing.
 
-    One whose verified cure brings most explains the symptoms as well: with the cure the same run does learn.
+    One whose verified cure brings most explains the symptoms as well: with the cure the same run does learn. Of two
+    whose cures were tried together, what adds to the other one is no effect of it, and what adds nothing is one.
     """
     findings = tuple(judged.finding for judged in kept)
     by_cures = sorted(kept, key=lambda judged: (ORDER_OF_CURES.index(judged.finding.category), judged.finding.id))
+    own = _beside(findings, FixState.VERIFIED)
+    by_definition = {judged.finding.rule for judged in kept if judged.said.by_definition}
+    effects = {(cause, rule) for cause, rule in _beside(findings, FixState.REFUTED) if rule not in by_definition}
     causes = explained_by(
         Node(
             id=finding.id,
             rule=finding.rule,
-            explains=said.explains + (SYMPTOMS if finding.rule not in SYMPTOMS and cures(finding, findings) else ()),
+            explains=tuple(
+                effect
+                for effect in (
+                    *said.explains,
+                    *(SYMPTOMS if _cures_most(finding, findings) else ()),
+                    *(rule for cause, rule in effects if cause == finding.id and _adds(finding)),
+                )
+                if (finding.id, effect) not in own
+            ),
             refuted=all_refuted(finding.fixes) and not said.by_definition,
         )
         for finding, said in by_cures
     )
     return tuple(finding.model_copy(update={"explained_by": causes[finding.id]}) for finding, _ in kept)
+
+
+def _cures_most(finding: Finding, findings: Sequence[Finding]) -> bool:
+    return finding.rule not in SYMPTOMS and cures(finding, findings)
+
+
+def _beside(findings: Sequence[Finding], state: FixState) -> frozenset[tuple[str, str]]:
+    """Each finding (its rule) whose part was tried beside that of another one (its id), with this outcome."""
+    return frozenset(
+        (other, finding.rule)
+        for finding in findings
+        for fix in finding.fixes
+        if fix.together is not None and fix.together.state is state
+        for other in fix.together.others
+    )
+
+
+def _adds(finding: Finding) -> bool:
+    """Whether the cure of a finding was needed beside that of another one."""
+    return any(fix.together is not None and fix.together.state is FixState.VERIFIED for fix in finding.fixes)
 
 
 def _passed(

@@ -45,9 +45,15 @@ def primary(findings: Sequence[Finding]) -> str | None:
 
 
 def gain(finding: Finding) -> float | None:
-    """What the best verified fix of a finding brought: the middle of its interval; None where none was verified."""
-    middles = [sum(fix.interval) / 2 for fix in finding.fixes if fix.state is FixState.VERIFIED and fix.interval]
-    return max(middles, default=None)
+    """What the best verified fix of a finding brought: the middle of its interval; None where none was verified.
+
+    Of a fix that cures other findings as well only the share of this one counts: what it brings beyond theirs.
+    """
+    told = [
+        (fix.together.state, fix.together.interval) if fix.together else (fix.state, fix.interval)
+        for fix in finding.fixes
+    ]
+    return max((sum(interval) / 2 for state, interval in told if state is FixState.VERIFIED and interval), default=None)
 
 
 def cures(finding: Finding, findings: Sequence[Finding]) -> bool:

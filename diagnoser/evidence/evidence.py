@@ -44,6 +44,23 @@ class Run(Record):
     command: str  # how to run it again
 
 
+EditName = Literal[
+    "drop-final-activation", "insert-relu", "register-layers", "dropout-by-mode", "keep-graph", "all-parameters",
+    "clear-gradients", "step-optimizer", "schedule-after-step", "train-mode", "eval-mode", "keep-numbers",
+    "clip-before-step", "divide-loss", "descend", "turn-sign",
+]  # fmt: skip
+
+
+class SourceEdit(Record):
+    """A change of the user's own files that could be made in one place for certain; whether it is due, rules say."""
+
+    name: EditName
+    subject: str | None = None  # the attribute or the activation that it is about, of which there may be several
+    file: str  # relative to the folder; of several files the first
+    line: int
+    diff: str  # unified
+
+
 class Source(Record):
     """The user's code, as it was."""
 
@@ -51,6 +68,7 @@ class Source(Record):
     hash: str  # of the files' bytes
     code_hash: str = ""  # of what they say, comments and layout left out; empty: not told
     files: tuple[str, ...] = ()  # those that the child imported, relative to the folder
+    edits: tuple[SourceEdit, ...] = ()  # found by reading these files
     git_commit: str | None = None
     git_dirty: bool | None = None
 

@@ -105,6 +105,8 @@ class DataProfile(Record):
     channel_axis_last: bool  # shape[-1] in {1, 3, 4} and shape[1] larger: pictures as (H, W, C)
     channel_correlation_ratio: Float | None  # lag-1 correlation along the first axis / along the truly spatial one
     test_rows: int | None = None  # rows of a third split that the data factory returns; 0: there is none
+    workers: int | None = None  # processes that load training rows, where rows are read anew for each batch
+    workers_repeat: bool | None = None  # two of them draw the same random numbers; None: not asked or not told
 
 
 class Score(Record):
@@ -178,6 +180,48 @@ class OutputProfile(Record):
     targets_out_of_range_share: Float | None  # targets that the bounded output cannot reach
 
 
+class PaddingProfile(Record):
+    """How rows of different lengths are made equally long, and whether the model and the loss leave the filling out."""
+
+    made_by: Literal["batch", "data"]  # by the collate function, seen in rows read alone; or already in the rows
+    side: Literal["right", "left"]
+    token: int | None  # what fills, where inputs are tokens
+    declared: bool  # it is the `padding_idx` of an embedding of the model; True as well where batches are seen to fill
+    rows: int  # looked at
+    width: int  # the widest row as delivered
+    typical_length: Float  # median, without padding
+    share: Float  # of the positions delivered that are padding
+    share_by_length: Float  # the same, were rows of like length put into one batch
+    output_change: Float | None = None  # of the answer at a typical real position (or for a typical row) among the rows
+    # with the most padding, when they are read without; in units of the spread of answers; median over initialisations
+    largest_change: Float | None = None  # the same at the position that moves most
+    counted_share: Float | None = None  # of the positions whose output the loss looks at: padding, its first one aside
+    target_token: int | None = None  # the one target at all padded positions
+    target_is_real_too: bool = False  # and it occurs at real positions as well
+
+
+class HandMask(Record):
+    """A random mask that code of the user's own lays over hidden units in train mode, torch's dropouts switched off."""
+
+    where: str  # "the output of drop", "the input of net.2"
+    kept_share: Float  # of the units
+    scale: Float  # kept units, train mode / eval mode
+    mean_ratio: Float  # mean activation, train mode / eval mode: kept_share x scale
+    standard_error: Float  # of that ratio
+    masks: int  # drawn
+
+
+class StridedLayer(Record):
+    """One convolution or pooling that makes the maps of pictures smaller, in the order of the forward pass."""
+
+    path: str  # of the module in which it happens
+    operation: str  # "conv2d", "max_pool2d"
+    stride: int
+    side_before: int  # the longer one
+    side_after: int
+    cuts_patches: bool  # a convolution whose kernel is its stride: patches that do not overlap
+
+
 class ModelProfile(Record):
     """The model at initialisation: its layers, what its outputs depend on, and how it is built."""
 
@@ -207,6 +251,9 @@ class ModelProfile(Record):
     grad_free_before: str | None  # the loss has no grad_fn, or nothing before this module has a gradient
     starts_with_normalisation: bool
     random_share_outside_head: Float | None = None  # parameters before the last weight layer that differ by seed
+    padding: PaddingProfile | None = None  # None: rows are of one length, or it could not be told
+    hand_mask: HandMask | None = None  # None: none was seen
+    strided: tuple[StridedLayer, ...] = ()  # the first of them; only for pictures
     unanswered: tuple[str, ...] = ()  # questions left open, each with its reason
 
 

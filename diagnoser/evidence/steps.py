@@ -217,13 +217,14 @@ class Curves(Record):
 
 
 class Treatment(Record):
-    """One fix, trained beside the untreated run over paired seeds."""
+    """One fix, or two at once, trained beside the untreated run over paired seeds."""
 
-    rule: str
+    rule: str  # of the finding that proposed it, of two the better-ranked one
     fix: str  # the fix's key, see findings.fix_key
     title: str
     patch: dict[str, JsonValue] = {}
     transforms: tuple[Transform, ...] = ()
+    parts: tuple[str, ...] = ()  # keys of the fixes that it unites, each tried alone as well; empty: it is a single one
     metric: str
     higher_is_better: bool
     updates: int

@@ -6,8 +6,10 @@ from typing import Literal
 
 from diagnoser.evidence.steps import Steps, Treatment, Treatments
 from diagnoser.findings import Confidence, Finding, Fix, Severity
+from diagnoser.protocol import combining
 from diagnoser.protocol import so_far as known
 from diagnoser.protocol.allowance import Allowance
+from diagnoser.protocol.combining import Alone, Pair
 from diagnoser.protocol.curves import user_trial
 from diagnoser.protocol.so_far import Done
 from diagnoser.spec.fields import TrainingSpec
@@ -27,11 +29,14 @@ CONFIDENCES = (Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW)
 def plan(
     spec: TrainingSpec, so_far: Steps, draft: Sequence[Finding], done: Done, *, allowance: Allowance
 ) -> tuple[Trial, ...]:
-    """One fix a round: first every fix over three pairs of seeds, then three pairs more for those that promise."""
-    fixes = candidates(spec, draft)
+    """One fix a round: first every fix over three pairs of seeds, then three pairs more for those that promise.
+
+    Two causes are also cured together, as soon as each cure was tried alone.
+    """
+    fixes = _in_order(candidates(spec, draft), _pair(spec, so_far, draft, done))
     updates = _length(so_far, done, allowance)
-    promising = [fix for _, fix in fixes if _promises(_sides(spec, so_far, fix, done, PAIRS), so_far)]
-    for pairs, looked_at in ((PAIRS, [fix for _, fix in fixes]), (2 * PAIRS, promising)):
+    promising = [fix for fix in fixes if _promises(_sides(spec, so_far, fix, done, PAIRS), so_far)]
+    for pairs, looked_at in ((PAIRS, fixes), (2 * PAIRS, promising)):
         for fix in looked_at:
             if updates is not None and _changes_the_length(fix):
                 continue  # a longer run beside a shortened one would win by its length alone
@@ -47,6 +52,10 @@ def read(spec: TrainingSpec, so_far: Steps, draft: Sequence[Finding], done: Done
     """Every fix that was tried beside its untreated twins, and the keys of those that were left out."""
     fixes = candidates(spec, draft)
     found = [treatment for finding, fix in fixes if (treatment := _read(spec, so_far, finding, fix, done)) is not None]
+    pair = _pair(spec, so_far, draft, done)
+    both = _read(spec, so_far, pair.findings[0], pair.fix, done) if pair is not None else None
+    if pair is not None and both is not None:
+        found.append(both.model_copy(update={"parts": tuple(fix.key for fix in pair.parts)}))
     named = {treatment.fix for treatment in found}
     skipped = [fix.key for finding in draft for fix in finding.fixes if fix.can_be_tried and fix.key not in named]
     return Treatments(treatments=tuple(found), skipped=tuple(dict.fromkeys(skipped)))
@@ -64,6 +73,42 @@ def candidates(spec: TrainingSpec, draft: Sequence[Finding]) -> tuple[tuple[Find
             if fix.can_be_tried:
                 unique.setdefault(fix.key, (finding, fix))
     return tuple(unique.values())[: MOST_FIXES[spec.protocol.preset]]
+
+
+def _pair(spec: TrainingSpec, so_far: Steps, draft: Sequence[Finding], done: Done) -> Pair | None:
+    """The two causes to cure together, as far as what was tried alone tells them."""
+    higher = known.assumptions(so_far).higher_is_better
+
+    def beats(one: Fix, other: Fix) -> bool:
+        better, worse = (_sides(spec, so_far, fix, done, PAIRS) for fix in (one, other))
+        if better is None or worse is None:
+            return False
+        pairs = zip(worse[1], better[1], strict=True)
+        return 2 * sum(_better(*pair, "validation_metric", higher=higher) for pair in pairs) > PAIRS
+
+    ranked = candidates(spec, draft)
+    alone = {fix.key: _alone(spec, so_far, fix, done) for _, fix in ranked}
+    return combining.pair(ranked, lambda fix: alone[fix.key], beats=beats)
+
+
+def _alone(spec: TrainingSpec, so_far: Steps, fix: Fix, done: Done) -> Alone:
+    shortened = bool(done) and done[0][0].updates is not None
+    if shortened and _changes_the_length(fix):
+        return "cannot"
+    sides = _sides(spec, so_far, fix, done, PAIRS)
+    if sides is None:
+        return "untried"
+    if any(result.outcome is Outcome.USER_ERROR for result in sides[1]):
+        return "cannot"
+    return "promises" if _promises(sides, so_far) else "nothing"
+
+
+def _in_order(ranked: Sequence[tuple[Finding, Fix]], pair: Pair | None) -> list[Fix]:
+    """The fixes as they are ranked; the pair right behind the later of its parts."""
+    fixes = [fix for _, fix in ranked]
+    if pair is not None:
+        fixes.insert(1 + max(fixes.index(part) for part in pair.parts), pair.fix)
+    return fixes
 
 
 def _fits(spec: TrainingSpec, so_far: Steps, arms: Sequence[Trial], allowance: Allowance) -> bool:

@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 
 from diagnoser.evidence.code import hash_of_code
-from diagnoser.evidence.evidence import Environment, Source
+from diagnoser.evidence.evidence import Environment, Source, SourceEdit
+from diagnoser.evidence.source import edits
 from diagnoser.training.workload import Workload
 
 GIT_SECONDS = 5.0  # a repository on a slow network share is no reason to wait
@@ -26,6 +27,7 @@ _PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-
 
 def describe(workload: Workload, *, ours: Iterable[str]) -> Environment:
     """Describe it; `ours` are the modules that were there before the user's code was imported."""
+    source = _source(workload.folder)
     return Environment(
         python=platform.python_version(),
         torch=torch.__version__,
@@ -33,7 +35,7 @@ def describe(workload: Workload, *, ours: Iterable[str]) -> Environment:
         platform=f"{platform.platform()} {platform.node()}",
         device=_device(workload.device),
         cpu_count=os.cpu_count() or 1,
-        source=_source(workload.folder),
+        source=source.model_copy(update={"edits": _edits(workload, source.files)}),
         data_fingerprint=workload.data_fingerprint,
     )
 
@@ -111,6 +113,10 @@ def _source(folder: Path) -> Source:
         git_commit=commit,
         git_dirty=None if changes is None else bool(changes),
     )
+
+
+def _edits(workload: Workload, files: Iterable[str]) -> tuple[SourceEdit, ...]:
+    return edits.possible(workload.spec, {name: (workload.folder / name).read_bytes() for name in files})
 
 
 def _git(folder: Path, *words: str) -> str | None:

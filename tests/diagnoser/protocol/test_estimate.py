@@ -17,7 +17,8 @@ from diagnoser.protocol.prices import Prices
 from diagnoser.protocol.rehearsal import Rehearsal
 from diagnoser.protocol.session import unmeasured
 from diagnoser.protocol.spending import LEFT_OUT_BY_QUICK, SHARES
-from diagnoser.trials import Outcome, Trial, TrialResult
+from diagnoser.protocol.treatment import PAIRS
+from diagnoser.trials import Outcome, Transform, Trial, TrialResult
 from tests.helpers import make
 
 LONG = 60.0  # minutes: no step is bounded by its share
@@ -246,3 +247,13 @@ def test_many_short_trials_in_one_unit_cost_less_than_one_by_one() -> None:
     assert together < alone
     dear = prices(10 * pricing.LONGEST)
     assert sum(dear.unit([(trial, result)] * 5)) / 5 > 100 * dear.seconds_per_update
+
+
+def test_two_causes_are_planned_with_the_runs_that_cure_both() -> None:
+    softmax = proposing(Fix(title="f", transforms=(Transform.REMOVE_FINAL_ACTIVATION,)))
+    decay = proposing(Fix(title="g", patch={"optimizer.weight_decay": 0.0})).model_copy(
+        update={"id": "other", "rule": "other"}
+    )
+    one, two = (step(plan(draft=draft), "treatments") for draft in ((softmax,), (softmax, decay)))
+    assert two.pieces[0] - one.pieces[0] == 2 * PAIRS  # smoothly: one look at the second cure, one at both
+    assert two.pieces[1] - one.pieces[1] == 2 * PAIRS  # with trouble two looks; one cause is paired with a hint there
