@@ -15,12 +15,14 @@ from diagnoser.protocol.so_far import Done
 from diagnoser.spec.fields import TrainingSpec
 from diagnoser.trials import Outcome, Transform, Trial, TrialResult
 
-PAIRS = 3  # CATALOGUE, "clearly better": at least 3 paired seeds; a second look has twice as many
+PAIRS = 3  # CATALOGUE, "clearly better": at least 3 paired seeds
+LOOKS = (PAIRS, 2 * PAIRS, 4 * PAIRS)  # pairs: at first, where it promises, and where it does in most seeds but not all
 MOST_FIXES = {"quick": 2, "standard": 8, "thorough": 24}
 FEWEST_UPDATES = 20
 CHANGES_THE_LOSS = ("loss", "metric", "task", "precision", "data.")
 TRANSFORMS_OF_THE_LOSS = {Transform.STANDARDISE_TARGETS, Transform.REMOVE_FINAL_ACTIVATION}
-CHANGES_THE_LENGTH = ("epochs", "steps", "data.batch_size", "accumulate_batches", "early_stopping")
+CHANGES_THE_BATCH = ("data.batch_size", "accumulate_batches")
+CHANGES_THE_LENGTH = ("epochs", "steps", "early_stopping", *CHANGES_THE_BATCH)
 Results = tuple[TrialResult, ...]
 SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 CONFIDENCES = (Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW)
@@ -29,16 +31,17 @@ CONFIDENCES = (Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW)
 def plan(
     spec: TrainingSpec, so_far: Steps, draft: Sequence[Finding], done: Done, *, allowance: Allowance
 ) -> tuple[Trial, ...]:
-    """One fix a round: first every fix over three pairs of seeds, then three pairs more for those that promise.
+    """One fix a round: first every fix over three pairs of seeds, then more pairs for those that promise.
 
     Two causes are also cured together, as soon as each cure was tried alone.
     """
     fixes = _in_order(candidates(spec, draft), _pair(spec, so_far, draft, done))
     updates = _length(so_far, done, allowance)
-    promising = [fix for fix in fixes if _promises(_sides(spec, so_far, fix, done, PAIRS), so_far)]
-    for pairs, looked_at in ((PAIRS, fixes), (2 * PAIRS, promising)):
+    promising = [fix for fix in fixes if _promises(_sides(spec, so_far, fix, done, LOOKS[0]), so_far)]
+    disputed = [fix for fix in promising if _seeds_disagree(_sides(spec, so_far, fix, done, LOOKS[1]), so_far)]
+    for pairs, looked_at in zip(LOOKS, (fixes, promising, disputed), strict=True):
         for fix in looked_at:
-            if updates is not None and _changes_the_length(fix):
+            if updates is not None and _cannot_be_shortened(fix):
                 continue  # a longer run beside a shortened one would win by its length alone
             arms = _arms(spec, so_far, fix, updates=updates, pairs=pairs)
             missing = [arm for arm in arms if not any(_same(arm, trial) for trial, _ in done)]
@@ -93,7 +96,7 @@ def _pair(spec: TrainingSpec, so_far: Steps, draft: Sequence[Finding], done: Don
 
 def _alone(spec: TrainingSpec, so_far: Steps, fix: Fix, done: Done) -> Alone:
     shortened = bool(done) and done[0][0].updates is not None
-    if shortened and _changes_the_length(fix):
+    if shortened and _cannot_be_shortened(fix):
         return "cannot"
     sides = _sides(spec, so_far, fix, done, PAIRS)
     if sides is None:
@@ -121,11 +124,21 @@ def _promises(sides: tuple[Results, Results] | None, so_far: Steps) -> bool:
     """Whether more seeds could tell: the treated run did better in most pairs, by metric or by loss."""
     if sides is None:
         return False
+    by_loss = sum(_better(a, b, "validation_loss", higher=False) for a, b in zip(*sides, strict=True))
+    return 2 * max(_better_by_metric(sides, so_far), by_loss) > len(sides[0])
+
+
+def _seeds_disagree(sides: tuple[Results, Results] | None, so_far: Steps) -> bool:
+    """Whether the metric was better in most pairs and not in all: a fault that hits some seeds only looks like this."""
+    if sides is None:
+        return False
+    better = _better_by_metric(sides, so_far)
+    return len(sides[0]) / 2 < better < len(sides[0])
+
+
+def _better_by_metric(sides: tuple[Results, Results], so_far: Steps) -> int:
     higher = known.assumptions(so_far).higher_is_better
-    pairs = list(zip(*sides, strict=True))
-    by_metric = sum(_better(a, b, "validation_metric", higher=higher) for a, b in pairs)
-    by_loss = sum(_better(a, b, "validation_loss", higher=False) for a, b in pairs)
-    return 2 * max(by_metric, by_loss) > len(pairs)
+    return sum(_better(a, b, "validation_metric", higher=higher) for a, b in zip(*sides, strict=True))
 
 
 def _better(
@@ -156,13 +169,30 @@ def _arms(spec: TrainingSpec, so_far: Steps, fix: Fix, *, updates: int | None, p
 def _treated(spec: TrainingSpec, so_far: Steps, fix: Fix, *, seed: int, updates: int | None) -> Trial:
     plain = user_trial(spec, so_far, seed=seed, updates=updates)
     transforms = tuple(sorted(t for t in fix.transforms if t is not Transform.OUR_LOOP))
-    # a fix of the run's length is given that length; every other one the same number of updates as the untreated run
-    length = None if _changes_the_length(fix) else plain.updates
+    # A fix of the run's length is given that length; every other one the same number of updates as the untreated run.
+    length = plain.updates if not _changes_the_length(fix) else _as_many_rows(spec, fix, updates)
     return plain.model_copy(update={"changes": dict(fix.patch), "transforms": transforms, "updates": length})
 
 
 def _changes_the_length(fix: Fix) -> bool:
     return any(key.startswith(CHANGES_THE_LENGTH) for key in fix.patch)
+
+
+def _cannot_be_shortened(fix: Fix) -> bool:
+    """Whether its length is the very point; another batch can be compared over as many rows."""
+    return any(key.startswith(CHANGES_THE_LENGTH) and key not in CHANGES_THE_BATCH for key in fix.patch)
+
+
+def _as_many_rows(spec: TrainingSpec, fix: Fix, updates: int | None) -> int | None:
+    """Updates of the other batch that see the rows which a shortened run sees; None: the whole run."""
+    if updates is None:
+        return None
+    before = spec.data.batch_size * spec.accumulate_batches
+    batch = fix.patch.get("data.batch_size", spec.data.batch_size)
+    batches = fix.patch.get("accumulate_batches", spec.accumulate_batches)
+    assert isinstance(batch, int)
+    assert isinstance(batches, int)
+    return max(1, round(updates * before / (batch * batches)))
 
 
 def _length(so_far: Steps, done: Done, allowance: Allowance) -> int | None:
@@ -190,11 +220,12 @@ def _same(left: Trial, right: Trial) -> bool:
 
 
 def _read(spec: TrainingSpec, so_far: Steps, finding: Finding, fix: Fix, done: Done) -> Treatment | None:
-    looks = 2 if _sides(spec, so_far, fix, done, 2 * PAIRS) else 1
-    sides = _sides(spec, so_far, fix, done, looks * PAIRS)
-    if sides is None:
+    taken = [found for pairs in LOOKS if (found := _sides(spec, so_far, fix, done, pairs)) is not None]
+    if not taken:
         return None
-    before, after = sides
+    looks, (before, after) = len(taken), taken[-1]
+    if done[0][0].updates is not None and _changes_the_length(fix) and not _promises((before, after), so_far):
+        return None  # over as many rows the larger batch makes fewer updates: that it is no better yet says nothing
     assumed = known.assumptions(so_far)
     comparable = not TRANSFORMS_OF_THE_LOSS & set(fix.transforms) and not any(
         key.startswith(CHANGES_THE_LOSS) and key != "data.batch_size" for key in fix.patch
@@ -210,7 +241,7 @@ def _read(spec: TrainingSpec, so_far: Steps, finding: Finding, fix: Fix, done: D
         standard_error=standard_error(so_far),
         updates=max(result.updates for result in (*before, *after)),
         looks=looks,
-        seeds=tuple(range(spec.seed, spec.seed + looks * PAIRS)),
+        seeds=tuple(range(spec.seed, spec.seed + len(before))),
         before=tuple(_ends(r, "validation_metric") for r in before),
         after=tuple(_ends(r, "validation_metric") for r in after),
         before_loss=tuple(_ends(r, "validation_loss") for r in before),

@@ -116,3 +116,47 @@ def test_the_quick_preset_tries_a_pair_where_it_tries_both_cures() -> None:
     executor = reaching(lambda trial: GOOD if is_cured(trial) else CHANCE)
     assert len(both_of(treated(executor, found("a", LOGITS), found("b", DECAY), preset="quick"))) == 1
     assert both_of(treated(executor, found("a", LOGITS, WIDER), found("b", DECAY), preset="quick")) == ()
+
+
+def test_a_fix_that_helps_some_seeds_and_harms_none_is_looked_at_three_times() -> None:
+    """A fault that hits two seeds of three, as a dead last ReLU does, is told from chance by more seeds."""
+
+    def accuracy(trial: Trial) -> float:
+        return GOOD if trial.transforms or trial.seed % 3 == 0 else CHANCE
+
+    def change(trial: Trial, result: TrialResult) -> TrialResult:
+        points = tuple(point.model_copy(update={"validation_metric": accuracy(trial)}) for point in result.evaluations)
+        return result.model_copy(update={"evaluations": points})
+
+    (one,) = treated(ToyExecutor(change=change), found("a", LOGITS)).treatments
+    assert (one.looks, len(one.seeds), len(one.before)) == (3, 12, 12)
+    (sure,) = treated(reaching(lambda t: GOOD if t.transforms else CHANCE), found("a", LOGITS)).treatments
+    assert (sure.looks, len(sure.seeds)) == (2, 6)
+
+
+LARGER = Fix(title="Batches of 32", patch={"data.batch_size": 32})
+
+
+def shortened(accuracy: Callable[[Trial], float]) -> tuple[ToyExecutor, Treatments | None]:
+    """A run far too long for its budget, with batches of 8."""
+    executor = reaching(accuracy)
+    executor.total_updates, executor.seconds_per_update = 100_000, 0.01
+    spec = make.spec(data={"factory": "m:d", "batch_size": 8}, budget={"minutes": 2})
+    draft = (found("a", LARGER, WIDER),)
+    steps = Session(spec, executor, lambda _: draft, lambda _: None, time.monotonic()).run()
+    return executor, steps.treatments.value if isinstance(steps.treatments, Measured) else None
+
+
+def test_where_runs_are_shortened_another_batch_is_compared_over_as_many_rows() -> None:
+    executor, treatments = shortened(lambda trial: GOOD if trial.changes else CHANCE)
+    assert treatments is not None
+    assert [one.fix for one in treatments.treatments] == [LARGER.key]  # a longer run would win by its length alone
+    assert WIDER.key in treatments.skipped
+    before, after = ([t.updates for t in executor.given if t.scheduled and bool(t.changes) is c] for c in (False, True))
+    shorter = {updates for updates in before if updates is not None}
+    assert {round(updates / 4) for updates in shorter} == set(after)
+
+
+def test_that_fewer_updates_over_as_many_rows_are_no_better_refutes_nothing() -> None:
+    _, treatments = shortened(lambda trial: CHANCE / 2 if trial.changes else CHANCE)
+    assert treatments is None or LARGER.key in treatments.skipped
