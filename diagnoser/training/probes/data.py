@@ -13,7 +13,7 @@ import numpy as np
 
 from diagnoser.evidence.preflight import DataProfile, SplitProfile
 from diagnoser.spec.fields import Task
-from diagnoser.training.probes import reads, targets
+from diagnoser.training.probes import reads, targets, workers
 from diagnoser.training.probes.rows import Array, Hashes, Rows, hashes, read, repeated_share, target_of
 from diagnoser.training.workload import Workload
 from diagnoser.trials import Probe
@@ -55,6 +55,8 @@ def _profile(workload: Workload, *, seed: int, seconds: float) -> DataProfile:
     overlap, control = _overlap(train, validation, both, seed=seed)
     return DataProfile(
         test_rows=0 if workload.test is None else workload.test.rows,
+        workers=None if workload.train.in_memory else workload.train.workers,
+        workers_repeat=workers.repeat(workload.train),
         input_kind=kind,
         input_dtype=str(train.first.dtype),
         input_shape=train.first.shape[1:],

@@ -8,7 +8,7 @@ import copy
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -47,6 +47,7 @@ class Slope:
     weights: dict[str, nn.Parameter]
     gradient: Direction
     length: float  # norm of all weights
+    held: Mapping[str, int]  # rows of embeddings that no direction moves: torch gives padding no gradient, by design
 
     def along(self, direction: Direction, step: float) -> float:
         """Give the central difference along a direction of length 1."""
@@ -122,7 +123,12 @@ def _slope(workload: Workload, seed: int, rows: int) -> tuple[Slope, tuple[str, 
     weights = trainable(model)
     if not weights:
         raise Unsupported("the model has no trainable parameters")
-    _leave_the_kinks(weights, seed)
+    held = {
+        f"{path}.weight" if path else "weight": module.padding_idx
+        for path, module in model.named_modules()
+        if isinstance(module, nn.Embedding) and module.padding_idx is not None
+    }
+    _leave_the_kinks(weights, seed, held)
     trace = Trace()
     try:
         with Tracer(model, trace):
@@ -146,12 +152,13 @@ def _slope(workload: Workload, seed: int, rows: int) -> tuple[Slope, tuple[str, 
     if not all(part.isfinite().all() for part in gradient.values()):
         raise Unsupported("the gradient of the untrained model is not finite")
     length = _length({name: weight.detach() for name, weight in weights.items()})
-    return Slope(loss, weights, gradient, length or 1.0), suspects
+    return Slope(loss, weights, gradient, length or 1.0, held), suspects
 
 
-def _leave_the_kinks(weights: dict[str, nn.Parameter], seed: int) -> None:
+def _leave_the_kinks(weights: dict[str, nn.Parameter], seed: int, held: Mapping[str, int]) -> None:
     """Move our copy of the weights a little: with biases of 0, a ReLU over blank pixels sits exactly on its kink."""
-    start = Slope(lambda: torch.zeros(()), weights, {}, _length({n: w.detach() for n, w in weights.items()}) or 1.0)
+    length = _length({name: weight.detach() for name, weight in weights.items()}) or 1.0
+    start = Slope(lambda: torch.zeros(()), weights, {}, length, held)
     with torch.no_grad():
         for name, part in _random(start, list(weights), seed + JITTER_SEED).items():
             weights[name].add_(part, alpha=JITTER * start.length)
@@ -186,6 +193,8 @@ def _random(slope: Slope, names: list[str], seed: int) -> Direction:
         weight = slope.weights[name]
         size = max(weight.detach().square().mean().sqrt().item() if weight.numel() else 0.0, LEAST_PART * usual)
         drawn[name] = size * torch.randn(weight.shape, generator=generator, dtype=weight.dtype).to(weight.device)
+        if name in slope.held:
+            drawn[name][slope.held[name]] = 0.0
     return _unit(drawn)
 
 

@@ -10,8 +10,18 @@ from typing import Any
 
 from torch import nn
 
-from diagnoser.evidence.preflight import ModelProfile, OutputProfile
-from diagnoser.training.probes import dependence, layers, outputs, structure, updates
+from diagnoser.evidence.preflight import ModelProfile, OutputProfile, PaddingProfile
+from diagnoser.training.probes import (
+    dependence,
+    layers,
+    masks,
+    outputs,
+    padded_rows,
+    padding,
+    strides,
+    structure,
+    updates,
+)
 from diagnoser.training.probes.bench import Questions, spread_rows, trainable
 from diagnoser.training.workload import Workload
 from diagnoser.trials import Probe
@@ -31,6 +41,7 @@ class Findings:
     future: list[bool | None] = field(default_factory=list)
     order: list[bool | None] = field(default_factory=list)
     affine: bool | None = None
+    padded: padded_rows.Padded | None = None
 
 
 def measure(workload: Workload, probe: Probe) -> ModelProfile:
@@ -44,6 +55,7 @@ def measure(workload: Workload, probe: Probe) -> ModelProfile:
     if shared:  # what is updated below must not be the user's
         second = copy.deepcopy(second)
     found = Findings()
+    found.padded = questions.ask("padding", lambda: padded_rows.find(workload, first))
     _initialisation(workload, copy.deepcopy(first) if shared else first, probe.seed, found, questions)
     outside_head = structure.random_share_outside_head(first, second, _last_layers(found))
     watched = _updates(workload, found, probe.seed, questions, shared=shared)
@@ -53,6 +65,9 @@ def measure(workload: Workload, probe: Probe) -> ModelProfile:
             break
         model = second if number == 1 else workload.build_model(seed=probe.seed + number)
         _initialisation(workload, model, probe.seed + number, found, questions)
+    own = copy.deepcopy(workload.build_model(seed=probe.seed)) if shared else workload.build_model(seed=probe.seed)
+    few = spread_rows(workload, masks.ROWS)
+    strided = questions.ask("maps of pictures", lambda: strides.strided(workload, own, few))
     questions.ask("silent units", lambda: layers.look_at_more_rows(workload, first, found.passes[0], questions))
     return _record(
         workload,
@@ -66,7 +81,18 @@ def measure(workload: Workload, probe: Probe) -> ModelProfile:
         equal_for_different_seeds=equal,
         unregistered=tuple(name for name in outside if watched is None or name in watched.fed),
         eval_mode_from_factory=in_eval,
+        padding=_padding(workload, own, found, questions),
+        hand_mask=questions.ask("a mask of one's own", lambda: masks.find(workload, own, few)),
+        strided=strided or (),
     )
+
+
+def _padding(workload: Workload, model: nn.Module, found: Findings, questions: Questions) -> PaddingProfile | None:
+    if (padded := found.padded) is None:
+        return None
+    model.eval()
+    counted = questions.ask("padding in the loss", lambda: padding.counted(workload, model, padded))
+    return padding.profile(padded, counted)
 
 
 def _last_layers(found: Findings) -> set[str]:
@@ -109,7 +135,12 @@ def _initialisation(workload: Workload, model: nn.Module, seed: int, found: Find
     def ask(name: str, question: Callable[[dependence.Model], bool]) -> bool | None:
         return questions.ask(name, lambda: question(asked))
 
-    found.mixed.append(ask("are rows kept apart", dependence.mixes_samples))
+    mixed = ask("are rows kept apart", dependence.mixes_samples)
+    found.mixed.append(mixed)
+    if (padded := found.padded) is not None:
+        alone = not mixed and stochastic is not None and not stochastic[0]
+        moved = questions.ask("is padding left out", lambda: padding.change(workload, model, padded, alone=alone))
+        padded.changes += [] if moved is None else [moved]
     found.ignored.append(ask("are inputs used", dependence.ignores_inputs))
     if dependence.is_language_model(workload):
         found.future.append(ask("are later tokens hidden", dependence.sees_future))

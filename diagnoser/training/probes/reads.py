@@ -26,7 +26,7 @@ COPIED = 2**28  # bytes; a larger data set is read as it is, and not on a copy
 
 def reads_differ(split: Split) -> bool:
     """Read the same rows twice, the random state going on: are they different?"""
-    dataset = _own_copy(split)
+    dataset = own_copy(split)
     if dataset is None:
         return False
     rows = range(min(VALIDATION_ROWS, len(dataset)))
@@ -36,7 +36,7 @@ def reads_differ(split: Split) -> bool:
 
 def rows_change(split: Split) -> bool:
     """Read the same rows twice from one random state, generators of the data set's own included: are they different?"""
-    dataset = _own_copy(split)
+    dataset = own_copy(split)
     if dataset is None:
         return False
     rows = np.random.default_rng(0).permutation(len(dataset))[:TRAINING_ROWS].tolist()
@@ -50,7 +50,7 @@ def rows_change(split: Split) -> bool:
         return once != _read(dataset, rows)
 
 
-def _own_copy(split: Split) -> Any | None:
+def own_copy(split: Split) -> Any | None:
     """Copy the user's data set, so that reading it changes nothing that trials use."""
     dataset = split.dataset
     if dataset is None or isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__"):

@@ -165,3 +165,19 @@ def test_the_users_model_and_the_default_type_stay_as_they_were() -> None:
     measured(lambda: model)
     assert torch.get_default_dtype() is torch.float32
     assert all(torch.equal(one, other) for one, other in zip(before, model.parameters(), strict=True))
+
+
+def test_padding_gets_no_gradient_by_design() -> None:
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.head = nn.Embedding(20, 8, padding_idx=0), nn.Linear(8, CLASSES)
+
+        def forward(self, ids: Tensor) -> Tensor:
+            out: Tensor = self.head(torch.tanh(self.embed(ids)).mean(1))
+            return out
+
+    draw = torch.Generator().manual_seed(0)
+    ids = torch.randint(0, 20, (96, 6), generator=draw)  # the 0 among them is padding, and counts in the mean
+    seen = measured(Reader, data=((ids[:64], ids[:64, 0] % CLASSES), (ids[64:], ids[64:, 0] % CLASSES)))
+    assert max(seen.relative_errors) < RIGHT
