@@ -332,6 +332,7 @@ class LoopAudit(Record):
     second_epoch_modes: tuple[bool, ...] = ()  # after an evaluate in between
     modules_in_eval_while_training: tuple[str, ...] = ()  # Dropout and BatchNorm paths, in either epoch
     modules_training_while_evaluating: tuple[str, ...] = ()
+    dropout_switched_on_alone: bool = False  # all of them Dropout, in a model that is in eval mode itself
     evaluate_changes_state: bool | None = None
     evaluations_differ: bool | None = None  # two evaluate calls on the same weights
     evaluations_agree_in_eval: bool | None = None  # they agree once modules are put in eval mode

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from diagnoser.training.batches import map_tensors
 from diagnoser.training.loop_audit import Recorder, mode_dependent
@@ -141,6 +142,7 @@ class EvaluationSeen:
 
     drawn: list[int] = field(default_factory=list)
     modules_in_train: set[str] = field(default_factory=set)
+    only_dropout_in_train: bool = True  # and each of them while the model itself was in eval mode
     gradients_enabled: bool | None = None
 
 
@@ -155,6 +157,7 @@ def watching_evaluation(model: nn.Module, seen: EvaluationSeen) -> Iterator[None
         seen.gradients_enabled = bool(seen.gradients_enabled) or torch.is_grad_enabled()
         if module in dependent and module.training:
             seen.modules_in_train.add(dependent[module])
+            seen.only_dropout_in_train &= isinstance(module, _DropoutNd) and not model.training
 
     handle = nn.modules.module.register_module_forward_pre_hook(look)
     try:

@@ -43,6 +43,7 @@ def evaluation(workload: Workload, model: nn.Module, evaluate: Callable[..., Any
     ours, means = _our_metrics(workload, model, given, first, whole=whole)
     facts: Facts = {
         "modules_training_while_evaluating": tuple(sorted(seen.modules_in_train)),
+        "dropout_switched_on_alone": bool(seen.modules_in_train) and seen.only_dropout_in_train,
         "evaluate_changes_state": changed,
         "evaluations_differ": differ,
         "gradients_enabled_in_evaluate": seen.gradients_enabled,

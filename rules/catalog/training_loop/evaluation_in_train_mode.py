@@ -38,12 +38,18 @@ def check(loop: LoopAudit) -> Iterator[Finding | Passed]:
         parts.append(f"`{modules[0]}`{f' and {len(modules) - 1} more' if len(modules) > 1 else ''} ran in train mode")
     if changed:
         parts.append("the model's parameters or buffers were other ones afterwards")
+    on_purpose = loop.dropout_switched_on_alone and not changed
     confirmed = loop.evaluations_differ and loop.evaluations_agree_in_eval
     yield Finding(
         title="Your evaluate runs in train mode" if modules else "Your evaluate changes the model",
         message=f"During your evaluate {' and '.join(parts)}."
-        + (" Two evaluations of the same weights differ, and agree in eval mode." if confirmed else ""),
-        severity=Severity.ERROR,
+        + (" Two evaluations of the same weights differ, and agree in eval mode." if confirmed else "")
+        + (
+            " Dropout alone was switched on, in a model in eval mode: as Monte Carlo dropout does."
+            if on_purpose
+            else ""
+        ),
+        severity=Severity.INFO if on_purpose else Severity.ERROR,
         confidence=Confidence.HIGH,  # by definition
         observed="; ".join(parts),
         expected=expected,

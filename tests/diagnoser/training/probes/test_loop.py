@@ -387,6 +387,19 @@ def test_a_correct_evaluation_gives_our_figure() -> None:
     assert (seen.evaluate_batches_given, seen.evaluate_batches_drawn) == (7, 7)
 
 
+def test_dropout_that_is_switched_on_in_a_model_in_eval_mode_is_told_from_a_model_left_in_train_mode() -> None:
+    def evaluate(model: Any, batches: Any) -> dict[str, float]:
+        model.eval()
+        for module in model.modules():
+            if isinstance(module, nn.Dropout):
+                module.train()
+        return {"val_loss": sum(F.cross_entropy(model(x), y).item() for x, y in batches)}
+
+    seen = audit(plain, evaluate, model=lambda: net(0.5, norm=True))
+    assert seen.modules_training_while_evaluating == ("3",)
+    assert seen.dropout_switched_on_alone is True
+
+
 def test_evaluating_in_train_mode_is_seen() -> None:
     def evaluate(model: Any, batches: Any) -> dict[str, float]:
         loss = [F.cross_entropy(model(x), y).item() for x, y in batches]
@@ -394,6 +407,7 @@ def test_evaluating_in_train_mode_is_seen() -> None:
 
     seen = audit(plain, evaluate, model=lambda: net(0.5, norm=True))
     assert seen.modules_training_while_evaluating == ("1", "3")
+    assert seen.dropout_switched_on_alone is False
     assert seen.evaluate_changes_state is True
     assert seen.evaluations_differ is True
     assert seen.evaluations_agree_in_eval is True

@@ -13,6 +13,12 @@ DROPPING = make.loop_audit(
 )
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     "dropout left on": ((DROPPING,), Severity.ERROR, Confidence.HIGH, "agree in eval mode"),
+    "Monte Carlo dropout is a remark": (
+        (DROPPING.model_copy(update={"dropout_switched_on_alone": True}),),
+        Severity.INFO,
+        Confidence.HIGH,
+        "Monte Carlo dropout",
+    ),
     "BatchNorm learns from validation": (
         (make.loop_audit(modules_training_while_evaluating=("net.1",), evaluate_changes_state=True),),
         Severity.ERROR,
