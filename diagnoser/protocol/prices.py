@@ -13,7 +13,7 @@ LOOP = 6e-5  # seconds an update, for what is done between two steps beside what
 LOOKING = 6e-5  # seconds an update, more of it: instruments, or looks at the small set
 STEP = 1.05  # times the update that the probe timed, whose caches are warm
 EVALUATION = 1.2  # times the evaluation that the probe timed: metric and copies
-TRIAL = 0.01  # seconds: seeds, the initial loss, the result
+TRIAL = 0.005  # seconds: seeds, the initial loss, the result
 WHOLE_RUN = 0.02  # seconds more at the end of the user's own run: noise of the evaluation, classes
 UNIT = 0.01  # seconds: a request, its answer, and what is found out about stacking
 GAIN = 1.25  # of a stack over its trials one by one, those that are not stacked after all among them
@@ -48,7 +48,8 @@ class Prices(Record):
         looks = trial.stop_when_memorised or trial.instruments
         update = STEP * self.seconds_per_update + LOOP + LOOKING * looks
         around = TRIAL + WHOLE_RUN * trial.scheduled + self.seconds_to_build
-        evaluating = EVALUATION * self.seconds_per_evaluation * len(result.evaluations)
+        looked_at = 0.5 if trial.only_validated else 1.0  # the training rows are the other half of an evaluation
+        evaluating = EVALUATION * self.seconds_per_evaluation * len(result.evaluations) * looked_at
         return around + result.updates * update / gain + evaluating
 
 
