@@ -59,6 +59,22 @@ def test_rows_that_are_read_anew_are_pinned() -> None:
     assert split.on(ELSEWHERE).pinned
 
 
+@pytest.mark.parametrize("pinned", [False, True])
+def test_every_batch_of_rows_on_the_host_is_staged_where_the_split_says_so(
+    monkeypatch: pytest.MonkeyPatch, pinned: bool
+) -> None:
+    staged: list[object] = []
+
+    def remember(batch: object) -> object:
+        staged.append(batch)
+        return batch
+
+    monkeypatch.setattr(data, "pin", remember)
+    batches = list(replace(rows(), pinned=pinned).batches(seed=0, epoch=0))
+    assert len(staged) == (len(batches) if pinned else 0)
+    assert all(left is right for left, right in zip(staged, batches, strict=False))
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch pins memory only where there is a device")
 def test_batches_from_the_host_are_pinned_and_equal() -> None:
