@@ -65,6 +65,17 @@ class Together(Record):
     interval: tuple[Float, Float] | None = None  # of that, in the metric's direction
 
 
+class MeasuredAgain(Record):
+    """A step that was measured again under a fix, beside its first figure."""
+
+    step: Literal["initial_loss", "overfit"]
+    before: str
+    after: str
+    expected: str
+    gone: tuple[str, ...] = ()  # ids of findings that this step no longer gives: the fix cures their cause
+    left: tuple[str, ...] = ()  # ids of findings that it still gives: their cause is another one
+
+
 class Fix(Record):
     """Something to change; `patch` and `transforms` can be tried by a machine, `advice` is for the reader."""
 
@@ -79,6 +90,7 @@ class Fix(Record):
     interval: tuple[Float, Float] | None = None  # of the paired difference, in the metric's direction
     note: str | None = None  # why it is untested or inconclusive
     together: Together | None = None  # it cures several findings at once; None: this one alone
+    again: tuple[MeasuredAgain, ...] = ()  # steps 1 and 2 under it
 
     @property
     def key(self) -> str:

@@ -24,9 +24,28 @@ class Transform(StrEnum):
     NO_DROPOUT = "no-dropout"
     GROUP_NORM = "group-norm"  # in place of BatchNorm
     DEFAULT_NORM_EPS = "default-norm-eps"
+    MOVE_NORM = "move-norm"  # weight layer, normalisation, activation: in this order
+    INSERT_NORM = "insert-norm"  # LayerNorm behind hidden linear layers, GroupNorm behind hidden convolutions
+    MOVE_DROPOUT = "move-dropout"  # behind the last BatchNorm
+    TRACK_NORM_STATISTICS = "track-norm-statistics"  # BatchNorm follows its data: momentum 0.1, statistics kept
+    FROZEN_NORM_IN_EVAL = "frozen-norm-in-eval"  # frozen BatchNorm keeps the statistics that it came with
+    FULL_RESOLUTION = "full-resolution"  # stride 1 in the first layer that has a stride
+    INSERT_DROPOUT = "insert-dropout"  # p = 0.5 in front of the last weight layer
+    INVERT_DROPOUT = "invert-dropout"  # p becomes 1 - p: share kept and share dropped were confused
+    GELU_ACTIVATIONS = "gelu-activations"
+    TANH_ACTIVATIONS = "tanh-activations"
     UNFREEZE = "unfreeze"
     ALL_PARAMETERS_IN_OPTIMIZER = "all-parameters-in-optimizer"
     VIEW_TARGET_AS_OUTPUT = "view-target-as-output"
+    NEGATE_LOSS = "negate-loss"
+    WEIGHT_CLASSES = "weight-classes"  # the loss of a class weighs rows / (classes x its rows)
+    RELABEL = "relabel"  # class labels to 0..C-1, in their order
+    SHIFT_TARGETS = "shift-targets"  # the token that follows the input's
+    VALIDATION_AS_TRAINING = "validation-as-training"  # validation inputs mapped onto the moments of training
+    VALIDATION_LABELS_AS_TRAINING = "validation-labels-as-training"  # the permutation of labels undone
+    FLIP_PICTURES = "flip-pictures"  # left and right exchanged in half of the training rows
+    SHIFT_PICTURES = "shift-pictures"  # by up to an eighth of the side: a random crop of the padded picture
+    ROTATE_PICTURES = "rotate-pictures"  # by up to 15 degrees
     DROP_LAST_BATCH = "drop-last-batch"
     OUR_LOOP = "our-loop"  # the reference loop in place of the user's
 

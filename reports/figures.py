@@ -45,13 +45,14 @@ def of_step(name: str, steps: Steps) -> tuple[Chart, ...]:
             return ()
 
 
-def _middle(values: tuple[float | None, ...]) -> float | None:
+def typical(values: tuple[float | None, ...]) -> float | None:
+    """The median of what is there and finite."""
     usable = [v for v in values if v is not None and math.isfinite(v)]
     return median(usable) if usable else None
 
 
 def _initial_loss(value: InitialLoss) -> Chart:
-    start = number(_middle(value.observed))
+    start = number(typical(value.observed))
     guess = f"a guess would lose {number(value.chance)}" if value.chance is not None else "no theory is known"
     lines = (Line(label="a guess", value=value.chance),) if value.chance is not None else ()
     count = len(value.observed)
@@ -116,7 +117,7 @@ def _scan(value: LrScan) -> Chart:
         )
         for n in range(seeds)
     )
-    middle = Series(label="median over seeds", x=rates, y=[_middle(point.final) for point in value.points], colour=0)
+    middle = Series(label="median over seeds", x=rates, y=[typical(point.final) for point in value.points], colour=0)
     lines = [Line(label="your lr", value=value.user_lr, axis="x", colour=1)]
     best = "no learning rate lowered the loss"
     if value.proposal is not None:
@@ -183,7 +184,7 @@ def _curves(value: Curves) -> Iterator[Chart]:
         log_y=all(v > 0 for run in runs for v in run.batch_losses if math.isfinite(v)),
     )
     if any(v is not None for run in runs for v in run.validation_metric) and value.metric != "loss":
-        ends = _middle(tuple(run.validation_metric[-1] for run in runs if run.validation_metric))
+        ends = typical(tuple(run.validation_metric[-1] for run in runs if run.validation_metric))
         yield Chart(
             title=value.metric.capitalize(),
             conclusion=f"Validation {value.metric} ends at {number(ends)} in the median.",

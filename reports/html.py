@@ -52,5 +52,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "percent": percent, "seconds": seconds}
-    environment.globals |= {"states": view.STATES, "share": view.share}
+    environment.globals |= {"states": view.STATES, "share": view.share, "again": view.again}
     return environment

@@ -47,7 +47,8 @@ def _finding(finding: Finding, *, is_primary: bool) -> list[str]:
         change = f": {_text(fix.before)} to {_text(fix.after)}" if fix.before and fix.after else ""
         state = "" if fix.state is FixState.UNTESTED else f" ({view.STATES[fix.state]})"
         share = f". {_text(view.share(fix))}" if fix.together else ""
-        lines += [f"Fix{state}: {_text(fix.title)}{change}{share}", ""]
+        again = "".join(f". {_text(words)}" for words in view.again(fix))
+        lines += [f"Fix{state}: {_text(fix.title)}{change}{share}{again}", ""]
         if fix.diff:
             lines += ["```diff", *fix.diff.replace("```", "'''").splitlines()[:MOST_DIFF_LINES], "```", ""]
     return [*lines, "</details>", ""]

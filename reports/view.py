@@ -8,7 +8,7 @@ from diagnoser.evidence.evidence import ExecutionPlan
 from diagnoser.evidence.outcome import Measured, NotMeasured
 from diagnoser.evidence.steps import Preflight, Steps
 from diagnoser.findings import Diagnosis, Finding, Fix, FixState, Severity, Verdict
-from reports import charts, figures
+from reports import charts, figures, yardsticks
 from reports.numbers import number, percent, plural, seconds
 
 STEP_TITLES = {
@@ -32,6 +32,8 @@ STATES = {
     FixState.INCONCLUSIVE: "tried, inconclusive",
     FixState.UNTESTED: "not tried",
 }
+
+AGAIN = {"initial_loss": "Initial loss", "overfit": "Small set"}
 
 
 class Step(NamedTuple):
@@ -66,6 +68,7 @@ class View(NamedTuple):
     others: tuple[Card, ...]
     hidden: int
     steps: tuple[Step, ...]
+    yardsticks: yardsticks.Yardsticks | None
     probes: tuple[tuple[str, str], ...]
     facts: tuple[tuple[str, str], ...]
     unjudged: tuple[tuple[str, tuple[str, ...]], ...]
@@ -87,6 +90,7 @@ def build(diagnosis: Diagnosis) -> View:
         others=others[: MOST_FINDINGS - FIRST],
         hidden=max(0, len(others) - (MOST_FINDINGS - FIRST)),
         steps=tuple(_step(name, diagnosis.steps) for name in STEP_TITLES),
+        yardsticks=yardsticks.table(diagnosis.steps),
         probes=_probes(diagnosis.steps.preflight),
         facts=_facts(diagnosis),
         unjudged=_unjudged(diagnosis),
@@ -107,6 +111,16 @@ def share(fix: Fix) -> str:
     if together.state is FixState.REFUTED:
         return f"Beyond {beside}, this one's brings nothing."
     return f"Whether this one's adds to {beside} cannot be told."
+
+
+def again(fix: Fix) -> tuple[str, ...]:
+    """Each step that was measured again under a fix, in a sentence: `Initial loss 7.9 → 2.31 (expected: ...)`."""
+    return tuple(
+        f"{AGAIN[one.step]} {one.before} → {one.after} (expected: {one.expected})."
+        + (f" Gone with it: {', '.join(one.gone)}." if one.gone else "")
+        + (f" Still there: {', '.join(one.left)}." if one.left else "")
+        for one in fix.again
+    )
 
 
 def headline(diagnosis: Diagnosis) -> str:

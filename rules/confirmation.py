@@ -22,12 +22,16 @@ LEAST_RELATIVE = 0.02
 percent of where it started: cross-entropy halves for ever once every answer is right."""
 SHARES = frozenset({"accuracy", "balanced_accuracy", "f1", "r2"})
 """Metrics whose best value is 1."""
+WORST = {"r2": 0.0}
+"""Below it a model is worse than a constant: how much worse says nothing, and a single -1e9 would drown all seeds."""
 CANNOT_TELL = frozenset({Outcome.TIMED_OUT, Outcome.WORKER_LOST})
 """Runs that say something about the machine, not about the model."""
 LOSSES = frozenset({"loss", "perplexity"})
 """Metrics that are the loss under another name."""
 OTHER_LOSS = ("loss", "metric", "task")
 """Keys of patches under which such a metric measures something else."""
+OTHER_LOSS_BY_TRANSFORM = frozenset({Transform.WEIGHT_CLASSES, Transform.RELABEL})
+"""The same for transforms."""
 RANK = (FixState.VERIFIED, FixState.REFUTED, FixState.INCONCLUSIVE, FixState.UNTESTED)
 
 
@@ -57,6 +61,7 @@ class _Measure(NamedTuple):
     higher_is_better: bool
     is_share: bool
     start: float | None  # where an untreated run starts, of a loss
+    worst: float | None = None  # values beyond it count as this
 
 
 class Addition(Treatment):
@@ -99,7 +104,7 @@ def addition(treatments: Treatments | None, both: Treatment, key: str) -> Additi
     """
     own = alone(treatments, key) if key in both.parts else None
     other = next((tried for part in both.parts if part != key and (tried := alone(treatments, part))), None)
-    if own is None or other is None:
+    if own is None or other is None or other.metric != both.metric:
         return None
     seeds = [seed for seed in both.seeds if seed in other.seeds]
     left, right = [other.seeds.index(seed) for seed in seeds], [both.seeds.index(seed) for seed in seeds]
@@ -175,6 +180,11 @@ def _other_units(treatment: Treatment) -> bool:
     """Whether the metric is measured in other units with the fix than without it."""
     if Transform.STANDARDISE_TARGETS in treatment.transforms and treatment.metric not in SHARES:
         return True
+    if Transform.SHIFT_TARGETS in treatment.transforms or "loss.args.ignore_index" in treatment.patch:
+        return True  # other tokens, or other rows, are asked for
+    changed = OTHER_LOSS_BY_TRANSFORM | ({Transform.NEGATE_LOSS} if isinstance(treatment, Addition) else set())
+    if treatment.metric in LOSSES and changed & set(treatment.transforms):
+        return True  # a turned sign is reckoned with where the untreated runs are one side: see protocol/yardstick.py
     return treatment.metric in LOSSES and any(key.split(".")[0] in OTHER_LOSS for key in treatment.patch)
 
 
@@ -214,6 +224,7 @@ def _measure(treatment: Treatment) -> _Measure:
         higher_is_better=treatment.higher_is_better,
         is_share=treatment.metric in SHARES,
         start=treatment.start_loss if treatment.metric == "loss" else None,
+        worst=WORST.get(treatment.metric),
     )
     values = [value for pair in metric.pairs for value in pair]
     at_ceiling = metric.is_share and all(value is not None and value > 1 - LEAST_SHARE for value in values)
@@ -249,8 +260,9 @@ def _differences(measure: _Measure) -> tuple[float, ...]:
         return ()
     worst = min(values) if measure.higher_is_better else max(values)
     sign = 1 if measure.higher_is_better else -1
-    filled = ((worst if v is None else v for v in pair) for pair in measure.pairs)
-    return tuple(sign * (after - before) for before, after in filled)
+    least = -math.inf if measure.worst is None else sign * measure.worst
+    filled = ((max(least, sign * (worst if v is None else v)) for v in pair) for pair in measure.pairs)
+    return tuple(after - before for before, after in filled)
 
 
 def _least_effect(measure: _Measure) -> float:

@@ -21,10 +21,11 @@ from diagnoser.findings import (
     UnjudgedRule,
 )
 from diagnoser.spec.fields import Ignore, SpecSource
+from rules import remeasured
 from rules import rule as rules_of
 from rules.asking import Reply, ask
 from rules.fixes import all_refuted, settled, united
-from rules.links import SYMPTOMS, Node, explained_by
+from rules.links import ALL_SYMPTOMS, COMPARATIVE, SYMPTOMS, Node, explained_by
 from rules.primary import ORDER_OF_CURES, cures, ordered, primary
 from rules.registry import Registered, rules
 from rules.spoils import spoiled
@@ -42,9 +43,12 @@ class _Judged(NamedTuple):
 
 def judge(evidence: Evidence, *, catalogue: Sequence[Registered] | None = None) -> Diagnosis:
     """Judge what was measured, treatments included; `catalogue` is that of the package unless a test brings its own."""
-    replies = [ask(rule, evidence) for rule in (rules() if catalogue is None else catalogue)]
+    asked = rules() if catalogue is None else catalogue
+    replies = [ask(rule, evidence) for rule in asked]
     kept, ignored = _without_ignored(_findings(replies, evidence), evidence)
-    findings = _linked(kept)
+    claims = {judged.finding.id: judged.said.explains for judged in kept}
+    again = remeasured.seen([judged.finding for judged in kept], evidence, asked, explains=claims)
+    findings = tuple(remeasured.shown(finding, again, evidence) for finding in _linked(kept, again))
     root = primary(findings)
     passed, unjudged = _passed(replies, findings)
     word = verdict(findings, evidence)
@@ -152,17 +156,23 @@ def _applies(ignore: Ignore, created: str) -> bool:
         return False
 
 
-def _linked(kept: Sequence[_Judged]) -> tuple[Finding, ...]:
+def _linked(kept: Sequence[_Judged], again: Sequence[remeasured.Seen]) -> tuple[Finding, ...]:
     """The findings with their causes; a cause whose cure was tried in vain explains nothing.
 
-    One whose verified cure brings most explains the symptoms as well: with the cure the same run does learn. Of two
-    whose cures were tried together, what adds to the other one is no effect of it, and what adds nothing is one.
+    One whose verified cure brings most explains the symptoms as well, for with the cure the same run does learn; and
+    what only says that another setting does better, unless that was verified beside the cure. Of two whose cures were
+    tried together, what adds to the other one is no effect of it, and what adds nothing is one. What a step shows that
+    was measured again under a cure stands above all of it: a symptom that is gone was its effect, and a finding that is
+    still there was not.
     """
     findings = tuple(judged.finding for judged in kept)
     by_cures = sorted(kept, key=lambda judged: (ORDER_OF_CURES.index(judged.finding.category), judged.finding.id))
     own = _beside(findings, FixState.VERIFIED)
     by_definition = {judged.finding.rule for judged in kept if judged.said.by_definition}
     effects = {(cause, rule) for cause, rule in _beside(findings, FixState.REFUTED) if rule not in by_definition}
+    comparative = tuple(rule for rule in COMPARATIVE if rule not in by_definition)
+    links = remeasured.states(again)
+    symptoms = {finding.id: finding.rule for finding in findings if finding.rule in ALL_SYMPTOMS}
     causes = explained_by(
         Node(
             id=finding.id,
@@ -172,11 +182,20 @@ def _linked(kept: Sequence[_Judged]) -> tuple[Finding, ...]:
                 for effect in (
                     *said.explains,
                     *(SYMPTOMS if _cures_most(finding, findings) else ()),
+                    *(comparative if finding.rule not in COMPARATIVE and _cures_most(finding, findings) else ()),
                     *(rule for cause, rule in effects if cause == finding.id and _adds(finding)),
+                    *(
+                        rule
+                        for name, rule in symptoms.items()
+                        if links.get((finding.id, name)) is FixState.VERIFIED and finding.id not in symptoms
+                    ),
                 )
                 if (finding.id, effect) not in own
             ),
             refuted=all_refuted(finding.fixes) and not said.by_definition,
+            withdrawn=frozenset(
+                other for (cause, other), state in links.items() if cause == finding.id and state is FixState.REFUTED
+            ),
         )
         for finding, said in by_cures
     )

@@ -15,6 +15,23 @@ SYMPTOMS = (
     "underfitting",
 )
 """Findings that say that training fails, not why (CATALOGUE, †); the initial loss is judged before any training."""
+ALL_SYMPTOMS = (*SYMPTOMS, "initial-loss-off-chance")
+COMPARATIVE = (
+    "activation-unfit",
+    "batch-size-too-large",
+    "batch-size-too-small",
+    "gradient-clip-always-active",
+    "learning-rate-too-high",
+    "learning-rate-too-low",
+    "loss-oscillates",
+    "loss-spikes",
+    "no-learning-rate-decay",
+    "optimizer-unfit",
+    "too-few-epochs",
+    "warm-up-missing",
+)
+"""Findings that say that another setting does better with this model and data as they are. Where a cure of the model,
+the data or a setting that is out of range brings as much at the user's own setting, that setting was not the fault."""
 
 
 class Node(NamedTuple):
@@ -24,6 +41,7 @@ class Node(NamedTuple):
     rule: str
     explains: tuple[str, ...]  # ids of rules
     refuted: bool  # curing it did not help: it explains nothing
+    withdrawn: frozenset[str] = frozenset()  # ids of findings that were still there under its cure
 
 
 def explained_by(nodes: Iterable[Node]) -> dict[str, tuple[str, ...]]:
@@ -37,7 +55,7 @@ def explained_by(nodes: Iterable[Node]) -> dict[str, tuple[str, ...]]:
         if cause.refuted:
             continue
         for effect in ordered:
-            if effect.rule not in cause.explains or effect.rule == cause.rule:
+            if effect.rule not in cause.explains or effect.rule == cause.rule or effect.id in cause.withdrawn:
                 continue
             if effect.id in ancestors(cause.id, causes):
                 log.warning("%s and %s explain each other; the first one named is kept", effect.id, cause.id)

@@ -1,5 +1,6 @@
 """What should be fixed first? The gravest cause that nothing else explains."""
 
+import math
 from collections.abc import Sequence
 
 from diagnoser.findings import Category, Confidence, Finding, FixState, Severity
@@ -47,13 +48,15 @@ def primary(findings: Sequence[Finding]) -> str | None:
 def gain(finding: Finding) -> float | None:
     """What the best verified fix of a finding brought: the middle of its interval; None where none was verified.
 
+    Infinite where every run failed without it and none with it: a rescue has no interval.
     Of a fix that cures other findings as well only the share of this one counts: what it brings beyond theirs.
     """
     told = [
         (fix.together.state, fix.together.interval) if fix.together else (fix.state, fix.interval)
         for fix in finding.fixes
     ]
-    return max((sum(interval) / 2 for state, interval in told if state is FixState.VERIFIED and interval), default=None)
+    verified = [interval for state, interval in told if state is FixState.VERIFIED]
+    return max((sum(interval) / 2 if interval else math.inf for interval in verified), default=None)
 
 
 def cures(finding: Finding, findings: Sequence[Finding]) -> bool:

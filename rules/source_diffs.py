@@ -11,6 +11,7 @@ BY_TRANSFORM: Mapping[Transform, EditName] = {
     Transform.REMOVE_FINAL_ACTIVATION: "drop-final-activation",
     Transform.INSERT_RELU: "insert-relu",
     Transform.ALL_PARAMETERS_IN_OPTIMIZER: "all-parameters",
+    Transform.NEGATE_LOSS: "turn-sign",
 }
 BY_ADVICE: Mapping[str, tuple[tuple[str, EditName], ...]] = {
     "gradients-not-cleared": (("`optimizer.zero_grad()`", "clear-gradients"),),

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from diagnoser.evidence.batch_size import GradientNoise, Throughput
 from diagnoser.records import Float, JsonValue, Record
 from diagnoser.spec.fields import Task
 from diagnoser.trials import Outcome, UserError
@@ -105,6 +106,7 @@ class DataProfile(Record):
     channel_axis_last: bool  # shape[-1] in {1, 3, 4} and shape[1] larger: pictures as (H, W, C)
     channel_correlation_ratio: Float | None  # lag-1 correlation along the first axis / along the truly spatial one
     test_rows: int | None = None  # rows of a third split that the data factory returns; 0: there is none
+    distinct_in_a_column: Float | None = None  # tables of numbers: of the values in one column, among rows that differ
     workers: int | None = None  # processes that load training rows, where rows are read anew for each batch
     workers_repeat: bool | None = None  # two of them draw the same random numbers; None: not asked or not told
 
@@ -115,6 +117,23 @@ class Score(Record):
     name: Literal["majority", "linear", "knn", "bigram"]
     train: Float | None
     validation: Float
+
+
+class Reference(Record):
+    """A small network that is known to work, trained on the same rows as the simple models: a lower bound."""
+
+    network: Literal["perceptron", "convolution", "recurrent", "bag_of_embeddings", "transformer"]
+    parameters: int
+    lr: float
+    updates: int
+    stopped_by: str  # "length", "early_stopping", "time"
+    rows_used: int
+    train: Float  # the metric, as the simple models'
+    held_out_training: Float
+    validation: Float
+    train_loss: Float
+    validation_loss: Float
+    seconds: float
 
 
 class Baselines(Record):
@@ -130,6 +149,7 @@ class Baselines(Record):
     permutation: tuple[int, ...] = ()  # the relabelling: label i of validation is class permutation[i] of training
     permuted_labels_score: Float | None = None  # the best baseline trained on permuted labels
     rows_used: int
+    reference: Reference | None = None  # None: not asked for (`quick`), or it did not fit into its time
 
 
 class LayerProfile(Record):
@@ -308,6 +328,7 @@ class OptimizerProfile(Record):
     unchanged: tuple[str, ...]  # in a group, non-zero gradient, yet equal after 2 updates
     schedule: tuple[Float, ...]  # lr at up to 100 evenly spaced points of the user's real run
     schedule_because: str | None  # why there is none
+    gradient_noise: GradientNoise | None = None  # of the untrained model; None: no gradient, or too few batches
 
 
 class LoopAudit(Record):
@@ -347,6 +368,8 @@ class LoopAudit(Record):
     evaluate_batches_given: int = 0
     evaluate_batches_drawn: int = 0
     gradients_enabled_in_evaluate: bool | None = None
+    host_copies_per_step: Float | None = None  # tensors that the loop reads on the host, what the optimizer does aside
+    host_wait_share: Float | None = None  # of the loop's time spent in them, on an accelerator; None: a CPU
     error: UserError | None = None
 
 
@@ -365,6 +388,7 @@ class SystemProfile(Record):
     largest_batch: int | None  # that fits, when the spec's does not
     rows_that_fit: int | None = None  # of a batch, told from what a step keeps; never more than all training rows
     batch_in_memory: bool  # the data set was materialised as tensors
+    throughput: Throughput | None = None  # None: a CPU
 
 
 class Repeatability(Record):

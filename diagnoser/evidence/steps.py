@@ -204,6 +204,17 @@ class CurveRun(Record):
     error: UserError | None = None
 
 
+class LearningPoint(Record):
+    """The user's configuration on a share of its training rows, in as many updates as the whole run makes."""
+
+    share: float
+    rows: int
+    seeds: tuple[int, ...]
+    outcomes: tuple[Outcome, ...]
+    train_metric: tuple[Float | None, ...]  # at the end, on the rows trained on
+    validation_metric: tuple[Float | None, ...]
+
+
 class Curves(Record):
     """Step 6: the user's own configuration, trained and read."""
 
@@ -214,6 +225,14 @@ class Curves(Record):
     updates_per_epoch: int
     planned_updates: int
     runs: tuple[CurveRun, ...]
+    learning_curve: tuple[LearningPoint, ...] | None = None  # by share, all of the rows last; None: not measured
+
+
+class UnderFix(Record):
+    """Steps 1 and 2 measured again under a fix; None: no finding rests on that step, or no time was left for it."""
+
+    initial_loss: InitialLoss | None = None
+    overfit: Overfit | None = None  # at the fix's lr; without curves
 
 
 class Treatment(Record):
@@ -240,6 +259,7 @@ class Treatment(Record):
     error: UserError | None = None
     standard_error: Float | None = None  # of the validation metric, from its number of rows
     start_loss: Float | None = None  # median of the untreated runs: a loss that may be negative is measured from it
+    again: UnderFix | None = None  # only of a fix that did better in every pair
 
 
 class Treatments(Record):

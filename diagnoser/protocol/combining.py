@@ -16,10 +16,21 @@ CHANGES: Mapping[Transform, tuple[str, ...]] = {
     Transform.REINITIALISE: ("initial weights",),
     Transform.ZERO_LAST_LAYER: ("initial weights",),
     Transform.REMOVE_FINAL_ACTIVATION: ("loss.name",),  # another loss would ask for another last layer
+    Transform.GELU_ACTIVATIONS: ("activations", "initial weights"),
+    Transform.TANH_ACTIVATIONS: ("activations", "initial weights"),
     Transform.HALVE_DROPOUT: ("dropout",),
     Transform.NO_DROPOUT: ("dropout",),
+    Transform.INVERT_DROPOUT: ("dropout",),
+    Transform.INSERT_DROPOUT: ("dropout",),
+    Transform.MOVE_DROPOUT: ("dropout",),
     Transform.GROUP_NORM: ("normalisation",),
+    Transform.MOVE_NORM: ("normalisation",),
+    Transform.INSERT_NORM: ("normalisation",),
+    Transform.TRACK_NORM_STATISTICS: ("normalisation",),
+    Transform.FROZEN_NORM_IN_EVAL: ("normalisation",),
     Transform.DEFAULT_NORM_EPS: ("normalisation",),
+    Transform.NEGATE_LOSS: ("loss.sign",),  # of the given loss: another one may have the right sign
+    Transform.WEIGHT_CLASSES: ("loss.args.weight",),
 }
 """What a transform changes, where others change it too; any other one changes something of its own."""
 LENGTH = ("epochs", "steps")

@@ -3,7 +3,7 @@
 import math
 
 from diagnoser.evidence.steps import CurveRun, Curves, Steps
-from diagnoser.protocol import curve_reading
+from diagnoser.protocol import curve_reading, learning_curve
 from diagnoser.protocol import so_far as known
 from diagnoser.protocol.allowance import Allowance
 from diagnoser.protocol.curve_reading import Curve
@@ -34,9 +34,12 @@ def user_trial(spec: TrainingSpec, so_far: Steps, *, seed: int, updates: int | N
 
 
 def plan(spec: TrainingSpec, so_far: Steps, done: Done, *, allowance: Allowance) -> tuple[Trial, ...]:
-    """As many seeds of the whole run as fit; one shortened run where none does; the user's own loop beside ours."""
+    """As many seeds of the whole run as fit; one shortened run where none does; the user's own loop beside ours.
+
+    The preset `thorough` goes on with runs on a part of the rows.
+    """
     if done:
-        return ()
+        return learning_curve.plan(spec, so_far, done, allowance=allowance)
     assumed = known.assumptions(so_far)
     whole = user_trial(spec, so_far, seed=spec.seed, updates=None)
     evaluations = whole.evaluations
@@ -57,7 +60,8 @@ def read(spec: TrainingSpec, so_far: Steps, done: Done) -> Curves:
     assumed = known.assumptions(so_far)
     profile = known.data(so_far)
     rows = profile.validation.rows if profile is not None else 0
-    runs = tuple(_run(trial, result, higher_is_better=assumed.higher_is_better) for trial, result in done)
+    own = learning_curve.of_the_whole(done)
+    runs = tuple(_run(trial, result, higher_is_better=assumed.higher_is_better) for trial, result in own)
     last = [run.validation_metric[-1] for run in runs if run.validation_metric]
     return Curves(
         metric=assumed.metric,
@@ -67,6 +71,7 @@ def read(spec: TrainingSpec, so_far: Steps, done: Done) -> Curves:
         updates_per_epoch=assumed.updates_per_epoch,
         planned_updates=assumed.total_updates,
         runs=runs,
+        learning_curve=learning_curve.read(spec, done, rows=profile.train.rows if profile is not None else 0),
     )
 
 

@@ -6,21 +6,27 @@ from typing import Literal
 
 from diagnoser.evidence.steps import Steps, Treatment, Treatments
 from diagnoser.findings import Confidence, Finding, Fix, Severity
-from diagnoser.protocol import combining
+from diagnoser.protocol import again, combining, yardstick
 from diagnoser.protocol import so_far as known
 from diagnoser.protocol.allowance import Allowance
 from diagnoser.protocol.combining import Alone, Pair
 from diagnoser.protocol.curves import user_trial
 from diagnoser.protocol.so_far import Done
+from diagnoser.records import is_finite
 from diagnoser.spec.fields import TrainingSpec
 from diagnoser.trials import Outcome, Transform, Trial, TrialResult
 
 PAIRS = 3  # CATALOGUE, "clearly better": at least 3 paired seeds
 LOOKS = (PAIRS, 2 * PAIRS, 4 * PAIRS)  # pairs: at first, where it promises, and where it does in most seeds but not all
 MOST_FIXES = {"quick": 2, "standard": 8, "thorough": 24}
+MOST_CURES = 2  # of which steps 1 and 2 are measured again
 FEWEST_UPDATES = 20
 CHANGES_THE_LOSS = ("loss", "metric", "task", "precision", "data.")
-TRANSFORMS_OF_THE_LOSS = {Transform.STANDARDISE_TARGETS, Transform.REMOVE_FINAL_ACTIVATION}
+TRANSFORMS_OF_THE_LOSS = {
+    *(Transform.STANDARDISE_TARGETS, Transform.REMOVE_FINAL_ACTIVATION, Transform.NEGATE_LOSS),
+    *(Transform.WEIGHT_CLASSES, Transform.RELABEL, Transform.SHIFT_TARGETS),
+    *(Transform.VALIDATION_AS_TRAINING, Transform.VALIDATION_LABELS_AS_TRAINING),
+}
 CHANGES_THE_BATCH = ("data.batch_size", "accumulate_batches")
 CHANGES_THE_LENGTH = ("epochs", "steps", "early_stopping", *CHANGES_THE_BATCH)
 Results = tuple[TrialResult, ...]
@@ -33,7 +39,7 @@ def plan(
 ) -> tuple[Trial, ...]:
     """One fix a round: first every fix over three pairs of seeds, then more pairs for those that promise.
 
-    Two causes are also cured together, as soon as each cure was tried alone.
+    Two causes are also cured together, as soon as each cure was tried alone. What helped is measured again at the end.
     """
     fixes = _in_order(candidates(spec, draft), _pair(spec, so_far, draft, done))
     updates = _length(so_far, done, allowance)
@@ -48,13 +54,17 @@ def plan(
             if missing and _fits(spec, so_far, missing, allowance):
                 limit = allowance.limit(trials=len(missing))
                 return tuple(arm.model_copy(update={"max_seconds": limit}) for arm in missing)
-    return ()
+    return again.plan(spec, so_far, draft, _cures(spec, so_far, draft, done), done, allowance=allowance)
 
 
 def read(spec: TrainingSpec, so_far: Steps, draft: Sequence[Finding], done: Done) -> Treatments:
     """Every fix that was tried beside its untreated twins, and the keys of those that were left out."""
     fixes = candidates(spec, draft)
-    found = [treatment for finding, fix in fixes if (treatment := _read(spec, so_far, finding, fix, done)) is not None]
+    found = [
+        treatment.model_copy(update={"again": again.read(spec, so_far, draft, fix, done)})
+        for finding, fix in fixes
+        if (treatment := _read(spec, so_far, finding, fix, done)) is not None
+    ]
     pair = _pair(spec, so_far, draft, done)
     both = _read(spec, so_far, pair.findings[0], pair.fix, done) if pair is not None else None
     if pair is not None and both is not None:
@@ -76,6 +86,28 @@ def candidates(spec: TrainingSpec, draft: Sequence[Finding]) -> tuple[tuple[Find
             if fix.can_be_tried:
                 unique.setdefault(fix.key, (finding, fix))
     return tuple(unique.values())[: MOST_FIXES[spec.protocol.preset]]
+
+
+def _cures(spec: TrainingSpec, so_far: Steps, draft: Sequence[Finding], done: Done) -> tuple[Fix, ...]:
+    """The first fixes that did better in every pair, one for each finding that nothing explains."""
+    found: dict[str, Fix] = {}
+    for finding, fix in candidates(spec, draft):
+        taken = [sides for pairs in LOOKS if (sides := _sides(spec, so_far, fix, done, pairs)) is not None]
+        if not finding.explained_by and finding.id not in found and taken and _helped_each(taken[-1], so_far):
+            found[finding.id] = fix
+    return tuple(found.values())[:MOST_CURES]
+
+
+def _helped_each(sides: tuple[Results, Results], so_far: Steps) -> bool:
+    """Whether every treated run did better than its twin, be it that the twin has no end at all."""
+    higher = known.assumptions(so_far).higher_is_better
+    return all(
+        _is_rescued(*pair) or _better(*pair, "validation_metric", higher=higher) for pair in zip(*sides, strict=True)
+    )
+
+
+def _is_rescued(before: TrialResult, after: TrialResult) -> bool:
+    return is_finite(_ends(after, "validation_metric")) and not is_finite(_ends(before, "validation_metric"))
 
 
 def _pair(spec: TrainingSpec, so_far: Steps, draft: Sequence[Finding], done: Done) -> Pair | None:
@@ -156,7 +188,9 @@ def _sides(spec: TrainingSpec, so_far: Steps, fix: Fix, done: Done, pairs: int) 
     results = {trial.model_copy(update={"max_seconds": None}).model_dump_json(): result for trial, result in done}
     arms = _arms(spec, so_far, fix, updates=updates, pairs=pairs)
     found = tuple(results[key] for arm in arms if (key := arm.model_dump_json()) in results)
-    return (found[:pairs], found[pairs:]) if len(found) == len(arms) else None
+    if len(found) != len(arms):
+        return None
+    return yardstick.alike(fix, (found[:pairs], found[pairs:]), metric=known.assumptions(so_far).metric)
 
 
 def _arms(spec: TrainingSpec, so_far: Steps, fix: Fix, *, updates: int | None, pairs: int) -> tuple[Trial, ...]:
@@ -236,9 +270,11 @@ def _read(spec: TrainingSpec, so_far: Steps, finding: Finding, fix: Fix, done: D
         title=fix.title,
         patch=fix.patch,
         transforms=fix.transforms,
-        metric=assumed.metric,
+        metric=yardstick.metric_of(fix, (before, after), metric=assumed.metric),
         higher_is_better=assumed.higher_is_better,
-        standard_error=standard_error(so_far),
+        standard_error=yardstick.standard_error_of(
+            fix, (before, after), metric=assumed.metric, known=standard_error(so_far)
+        ),
         updates=max(result.updates for result in (*before, *after)),
         looks=looks,
         seeds=tuple(range(spec.seed, spec.seed + len(before))),

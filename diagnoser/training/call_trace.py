@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 from diagnoser.training.layout import main_tensor
 from diagnoser.training.modes import batch_statistics
 from diagnoser.training.randomness import forked
+from diagnoser.training.unsupported import Unsupported
 from diagnoser.training.workload import Workload
 
 WEIGHT_LAYERS = (
@@ -89,7 +90,7 @@ def trace(model: nn.Module, workload: Workload) -> list[Event]:
     batch = workload.to_device(workload.train.head(2))
     try:
         with batch_statistics(model), torch.no_grad(), forked(0), tracing:
-            answer = _pass(model, workload, batch)
+            answer = forward_once(model, workload, batch)
     finally:
         for handle in handles:
             handle.remove()
@@ -97,7 +98,7 @@ def trace(model: nn.Module, workload: Workload) -> list[Event]:
     events: list[Event] = []
     number = 0
     for layer, name, module, result in tracing.found:
-        final = output is not None and result is not None and _same_values(result, output)
+        final = output is not None and result is not None and same_values(result, output)
         events.append(
             Event(layer=layer, activation=name, number=None if name is None else number, module=module, final=final)
         )
@@ -116,6 +117,14 @@ def activation_behind(events: Sequence[Event]) -> dict[nn.Module, str]:
             found.setdefault(last, event.activation)
             last = None
     return found
+
+
+def last_layer(events: Sequence[Event]) -> nn.Module:
+    """Return the weight layer that is called last."""
+    layers = [event.layer for event in events if event.layer is not None]
+    if not layers:
+        raise Unsupported("the model calls no linear or convolutional layer")
+    return layers[-1]
 
 
 def activation_name(func: Any) -> str | None:
@@ -167,7 +176,8 @@ def replace_module(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
                 setattr(parent, name, new)
 
 
-def _pass(model: nn.Module, workload: Workload, batch: Any) -> Any:
+def forward_once(model: nn.Module, workload: Workload, batch: Any) -> Any:
+    """Return what the model answers for a batch, whoever has to call it. Raises what the model raises."""
     if workload.layout is not None and workload.layout.callable:
         return workload.layout.call(model, batch)
     answers: list[Any] = []
@@ -179,7 +189,7 @@ def _pass(model: nn.Module, workload: Workload, batch: Any) -> Any:
     return answers[-1] if answers else None
 
 
-def _same_values(result: Tensor, output: Tensor) -> bool:
+def same_values(result: Tensor, output: Tensor) -> bool:
     """Tell whether a tensor is the answer, or a view of all of it."""
     return result is output or (result.data_ptr() == output.data_ptr() and result.numel() == output.numel() > 0)
 

@@ -54,7 +54,7 @@ def prepare(workload: Workload, trial: Trial) -> Prepared:
     spec = spec_of(workload.spec, trial)
     changed = _with_data(workload.under(spec), trial)
     seed_everything(trial.seed)
-    changed = transforms.apply_to_workload(changed, trial.transforms)
+    changed = transforms.apply_to_workload(changed, trial.transforms, regularised=trial.regularised)
     unchosen, changed = changed, replace(changed, train=rows_of(changed, trial.rows, seed=trial.seed))
     model = changed.build_model(seed=trial.seed)
     if not any(True for _ in model.parameters()):

@@ -10,6 +10,7 @@ from tests.helpers.make_preflight import (
     baselines,
     data_profile,
     gradient_check,
+    gradient_noise,
     layer_profile,
     layers,
     loop_audit,
@@ -17,10 +18,13 @@ from tests.helpers.make_preflight import (
     model_profile,
     optimizer_profile,
     output_profile,
+    reference,
     repeatability,
+    speed,
     split_profile,
     system_profile,
     target_profile,
+    throughput,
 )
 from tests.helpers.make_steps import (
     coarse_search,
@@ -44,9 +48,9 @@ from tests.helpers.make_steps import (
 
 __all__ = [
     "altered", "assumptions", "baselines", "coarse_search", "curve_reading", "curve_run", "curves", "data_profile",
-    "diverged_point", "environment", "evidence", "fine_search", "gradient_check", "initial_loss", "layer_profile",
-    "layer_trace", "layers", "loop_audit", "loss_profile", "lr_scan", "model_profile", "not_measured",
-    "optimizer_profile", "output_profile", "overfit", "preflight", "repeatability", "run", "scan_point", "search_trial",
-    "small_set_attempt", "spec", "spec_source", "split_profile", "steps", "stuck_attempt", "system_profile",
-    "target_profile", "treatment", "treatments", "user_error",
+    "diverged_point", "environment", "evidence", "fine_search", "gradient_check", "gradient_noise", "initial_loss",
+    "layer_profile", "layer_trace", "layers", "loop_audit", "loss_profile", "lr_scan", "model_profile", "not_measured",
+    "optimizer_profile", "output_profile", "overfit", "preflight", "reference", "repeatability", "run", "scan_point",
+    "search_trial", "small_set_attempt", "spec", "spec_source", "speed", "split_profile", "steps", "stuck_attempt",
+    "system_profile", "target_profile", "throughput", "treatment", "treatments", "user_error",
 ]  # fmt: skip

@@ -161,6 +161,28 @@ def test_a_cure_that_brings_most_explains_the_symptoms_too() -> None:
     assert diagnosis.primary == "cause"
 
 
+@pytest.mark.parametrize(("reached", "is_effect"), [(0.96, True), (0.40, False)])
+def test_that_another_setting_does_better_is_no_fault_where_a_cure_of_the_model_brings_as_much(
+    reached: float, is_effect: bool
+) -> None:
+    """Both were at 0.11; the other lr reaches 0.96. With the cure, the user's own lr reaches as much, or it does not."""
+    other_lr = Fix(title="Lower the lr", patch={"optimizer.lr": 1e-4})
+    evidence = make.evidence(
+        treatments=make.treatments(
+            make.treatment(after=(reached, reached + 0.01, reached - 0.01)),
+            make.treatment(title=other_lr.title, patch=other_lr.patch, transforms=(), after=(0.96, 0.97, 0.95)),
+        )
+    )
+    diagnosis = judged(
+        always(finding(fixes=(CURE,)), id="cause", category="loss"),
+        always(finding(fixes=(other_lr,)), id="learning-rate-too-high", category="learning-rate"),
+        evidence=evidence,
+    )
+    causes = {entry.id: entry.explained_by for entry in diagnosis.findings}
+    assert causes["learning-rate-too-high"] == (("cause",) if is_effect else ())
+    assert diagnosis.primary == ("cause" if is_effect else "learning-rate-too-high")
+
+
 def test_an_ignored_finding_is_shown_with_its_reason_and_no_longer_judged() -> None:
     diagnosis = judged(always(finding()), evidence=ignoring(rule="always-wrong", reason="a toy"))
     assert diagnosis.verdict is Verdict.HEALTHY

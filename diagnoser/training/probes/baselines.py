@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from diagnoser.evidence.preflight import Baselines, Score
+from diagnoser.training.probes import reference, reference_networks, reference_tasks
 from diagnoser.training.probes.bigram import measure_tokens
 from diagnoser.training.probes.rows import Array, Rows, read
 from diagnoser.training.probes.simple_models import Fit, constant, simple_models
@@ -48,6 +49,8 @@ class Table:
     held_y: Array
     validation_x: Array
     validation_y: Array
+    fit_rows: Array  # which of the training rows are which
+    held_rows: Array
 
 
 def measure(workload: Workload, probe: Probe) -> Baselines:
@@ -56,8 +59,12 @@ def measure(workload: Workload, probe: Probe) -> Baselines:
     validation = read(workload, workload.validation, seed=probe.seed, limit=ROWS)
     kind = kind_of(workload.task, train.target)
     metric = workload.metric_name
+    seconds = reference.SECONDS[workload.spec.protocol.preset]
+    deadline = time.perf_counter() + (probe.max_seconds or 20.0)
     if kind == "tokens":
-        return measure_tokens(train, validation, metric=metric)
+        return measure_tokens(
+            train, validation, metric=metric, seed=probe.seed, network_seconds=seconds, deadline=deadline
+        )
     if train.target is None or validation.target is None:
         raise Unsupported("the batches hold no target that a simple model could learn")
     if any(np.array_equal(train.target, given) for given in train.inputs):
@@ -68,10 +75,30 @@ def measure(workload: Workload, probe: Probe) -> Baselines:
         raise Unsupported(f"{train.read} training rows are too few to hold some of them out")
     table = _table(train, validation, kind, seed=probe.seed)
     score = scorer(kind, metric)
-    deadline = time.perf_counter() + (probe.max_seconds or 20.0)
-    return _baselines(
+    found = _baselines(
         table, kind, metric, score, rows=train.read, validation=validation, seed=probe.seed, deadline=deadline
     )
+    if seconds <= 0 or time.perf_counter() > deadline:
+        return found
+    network = reference_networks.kind_of(train.first, inputs=len(train.inputs), vocabulary=_words(train, validation))
+    if network == "perceptron":
+        splits = (table.fit_x, table.held_x, table.validation_x)
+    else:
+        splits = (train.first[table.fit_rows], train.first[table.held_rows], validation.first)
+    best = reference_tasks.of_rows(
+        (splits[0], table.fit_y),
+        (splits[1], table.held_y),
+        (splits[2], table.validation_y),
+        kind=kind,
+        network=network,
+        vocabulary=_words(train, validation),
+        metric=metric,
+        score=score,
+        seed=probe.seed,
+        seconds=seconds,
+        deadline=deadline,
+    )
+    return found.model_copy(update={"reference": best})
 
 
 def _baselines(
@@ -132,15 +159,14 @@ def _table(train: Rows, validation: Rows, kind: str, *, seed: int) -> Table:
         raise Unsupported("there is more than one target a row, and simple models take one")
     order = np.random.default_rng(seed).permutation(len(x))
     held, fit = order[: int(HELD_OUT * len(x))], order[int(HELD_OUT * len(x)) :]
-    return Table(x[fit], y[fit], x[held], y[held], validation_x, validation_y)
+    return Table(x[fit], y[fit], x[held], y[held], validation_x, validation_y, fit, held)
 
 
 def _features(train: Rows, validation: Rows) -> tuple[Array, Array]:
     """Flatten and standardise by the training rows; token ids become counts of words."""
-    if train.first.dtype.kind == "i" and train.first.ndim == 2 and train.first.min() >= 0:
-        words = int(max(train.first.max(), validation.first.max())) + 1
-        if words <= LARGEST_VOCABULARY:
-            return _bags(train.first, words), _bags(validation.first, words)
+    words = _words(train, validation)
+    if words is not None:
+        return _bags(train.first, words), _bags(validation.first, words)
     flat = [_flat(rows) for rows in (train, validation)]
     if flat[0].shape[1] != flat[1].shape[1]:
         raise Unsupported("inputs of training and validation differ in shape")
@@ -151,6 +177,14 @@ def _features(train: Rows, validation: Rows) -> tuple[Array, Array]:
     std = filled[0].std(axis=0, keepdims=True)
     standardised = [(x - mean) / np.where(std > 0, std, 1.0) for x in filled]
     return standardised[0].astype(np.float32), standardised[1].astype(np.float32)
+
+
+def _words(train: Rows, validation: Rows) -> int | None:
+    """Size of the vocabulary; None where the rows are not token ids."""
+    if train.first.dtype.kind != "i" or train.first.ndim != 2 or train.first.min() < 0 or validation.first.min() < 0:
+        return None
+    words = int(max(train.first.max(), validation.first.max())) + 1
+    return words if words <= LARGEST_VOCABULARY else None
 
 
 def _flat(rows: Rows) -> Array:

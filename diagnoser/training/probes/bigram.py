@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from diagnoser.evidence.preflight import Baselines, Score
+from diagnoser.training.probes import reference_tasks
 from diagnoser.training.probes.rows import Array, Rows
 from diagnoser.training.unsupported import Unsupported
 
@@ -48,8 +49,13 @@ class Tables:
         return -np.log(share).mean(axis=1), (target == self.likeliest[inputs]).mean(axis=1)
 
 
-def measure_tokens(train: Rows, validation: Rows, *, metric: str) -> Baselines:
-    """Fill tables from four fifths of the training rows, and read them on the rest and on validation."""
+def measure_tokens(
+    train: Rows, validation: Rows, *, metric: str, seed: int, network_seconds: float, deadline: float
+) -> Baselines:
+    """Fill tables from four fifths of the training rows, and read them on the rest and on validation.
+
+    Then a small transformer on the same rows, where it is given any time.
+    """
     if metric not in {"loss", "perplexity", "accuracy"}:
         raise Unsupported(f"a table of token pairs has no {metric!r}")
     parts = [(rows.first, rows.target) for rows in (train, validation)]
@@ -66,8 +72,21 @@ def measure_tokens(train: Rows, validation: Rows, *, metric: str) -> Baselines:
     for name, predict in (("majority", tables.alone), ("bigram", tables.by_pair)):
         on_train, on_validation = figure(predict(x[:fit], y[:fit])), figure(predict(validation_x, validation_y))
         scores.append(Score.model_validate({"name": name, "train": on_train, "validation": on_validation}))
+    network = None
+    if network_seconds > 0:
+        network = reference_tasks.of_tokens(
+            (x, y),
+            (validation_x, validation_y),
+            fit=fit,
+            vocabulary=vocabulary,
+            figure=lambda nats, hits: figure((nats, hits)),
+            seed=seed,
+            seconds=network_seconds,
+            deadline=deadline,
+        )
     return Baselines(
         metric=metric,
+        reference=network,
         scores=tuple(scores),
         chance=scores[0].validation,
         standard_error=_error(metric, tables.by_pair(validation_x, validation_y), rows=validation.total),

@@ -24,6 +24,7 @@ PICTURE_CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
 MANY_VALUES = 100  # distinct targets, from which a rank correlation can prove a leak
 CORRELATED_ROWS = 5_000
 DISTINCT_INDICES = 512
+MOST_COLUMNS = 256  # of a table, whose values are counted
 FIRST_COLUMNS = 64  # permuted at first: enough of them to tell rows of real numbers apart
 ORDER_ROWS = 2_048  # rows of an epoch whose order is compared with that of the next
 DELIVERED_ROWS = 20_000
@@ -49,7 +50,7 @@ def _profile(workload: Workload, *, seed: int, seconds: float) -> DataProfile:
     shift, ratio = _shift(columns, validation.first) if same_columns else (float("nan"), float("nan"))
     spread = _std(_finite(columns), axis=0)
     both = hashes((*train.inputs, train.target))
-    tokens = targets.token_shares(train.first, train.target) if workload.task is Task.LANGUAGE_MODEL else None
+    tokens = targets.token_shares(train.inputs, train.target) if workload.task is Task.LANGUAGE_MODEL else None
     leak = _leak(columns, train.target) if kind == "table" and target_kind == "real" else None
     channels_last = _channels_last(train.first)
     overlap, control = _overlap(train, validation, both, seed=seed)
@@ -74,6 +75,7 @@ def _profile(workload: Workload, *, seed: int, seconds: float) -> DataProfile:
         distinct_of_512=_distinct(both, seed=seed),
         overlap_share=overlap,
         overlap_control=control,
+        distinct_in_a_column=_distinct_in_a_column(train.first, both) if kind == "table" else None,
         contradiction_share=_contradictions(train, both),
         batch_label_spread=_label_spread(workload, train, target_kind, seed=seed, seconds=seconds / 6),
         same_order_every_epoch=_same_order(workload, seed=seed),
@@ -200,6 +202,18 @@ def _ever_more_columns(array: Array | None, *, rows: int) -> Iterator[Array]:
 def _distinct(hashed: Hashes, *, seed: int) -> float:
     some = np.random.default_rng(seed).permutation(hashed)[:DISTINCT_INDICES]
     return float(len(np.unique(some)) / len(some))
+
+
+def _distinct_in_a_column(inputs: Array, hashed: Hashes) -> float | None:
+    """Return the largest share of distinct values in one column of real numbers, among rows that differ.
+
+    Near 1, two rows that agree there are one row twice: measurements so fine do not repeat by themselves.
+    """
+    if inputs.dtype.kind != "f" or inputs.shape[1] > MOST_COLUMNS:
+        return None
+    _, first = np.unique(hashed, return_index=True)
+    different = inputs[first]
+    return float(max(len(np.unique(column)) for column in different.T) / len(different))
 
 
 def _overlap(train: Rows, validation: Rows, hashed: Hashes, *, seed: int) -> tuple[float, float]:

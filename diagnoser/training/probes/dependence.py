@@ -14,13 +14,13 @@ from diagnoser.spec.fields import Task
 from diagnoser.training.batches import tensors
 from diagnoser.training.probes.bench import UnanswerableError, answer, difference
 from diagnoser.training.probes.double import as_double, default_double
+from diagnoser.training.probes.targets import CONTINUED
 from diagnoser.training.workload import Workload
 
 IGNORED = 1e-6  # relative difference below which outputs are equal (CATALOGUE, inputs-ignored-by-model)
 MIXED = 1e-5  # above the float32 noise of one row's sums when its neighbour changes
 AFFINE = 1e-4  # of what the output moves at all (CATALOGUE, layers-without-nonlinearity)
 SCALES = (1.0, 10.0, 100.0)  # a small signal is nearly linear in any network; a larger one is not
-CONTINUED = 0.9  # of the targets stand in the text one place later; ignored and replaced ones do not
 ROWS = 8  # a first, a middle and a last one, and some to tell apart
 
 

@@ -51,6 +51,9 @@ PRODUCTS = (
     *("mul", "__mul__", "__rmul__", "multiply", "matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "einsum", "dot"),
     *("div", "__truediv__", "__rtruediv__", "divide", "bilinear", "outer", "baddbmm", "addmm", "addcmul", "mv"),
 )
+# A bounded activation times something else that depends on the input is a gate (swish, an LSTM's, squeeze-and-excite).
+GATING = ("mul", "__mul__", "__rmul__", "multiply", "addcmul")
+GATES: tuple[Activation, ...] = ("sigmoid", "tanh")
 MATRIX_PRODUCTS = ("matmul", "__matmul__", "bmm", "einsum")  # behind a softmax: attention
 USES_A_WEIGHT = (*PRODUCTS, "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "tensordot")
 

@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from diagnoser.evidence.preflight import LoopAudit
+from diagnoser.training import host_copies
 from diagnoser.training import loop_audit as audit
 from diagnoser.training.batches import length
 from diagnoser.training.failures import USER_STOPS, is_ours, user_error
@@ -23,6 +24,7 @@ BATCHES = 12  # enough for three updates of an accumulation over 4, and few enou
 SMALL_UPDATES = 10
 SMALL_LR = 0.01  # times the user's: an update so small that the gradient's sign decides alone
 RISE = 1e-6  # relative; a smaller one is the rounding of float32
+COPIES_SEEN = 6  # batches: a number that is read every tenth is none of each step
 STEPS_OF_MEMORY = 50  # growth is told for so many steps, as the catalogue does
 DEFAULT_SECONDS = 30.0
 
@@ -40,6 +42,7 @@ def measure(workload: Workload, probe: Probe) -> LoopAudit:
         _audit(workload, probe.seed, seconds, facts)
         if loop is not None:
             facts["loss_rises_on_same_batch"] = _rising_share(workload, loop, probe.seed)
+            facts.update(_host_copies(workload, loop, probe.seed))
     except USER_STOPS as error:
         if is_ours(error):
             raise
@@ -286,3 +289,19 @@ def _rising_share(workload: Workload, loop: Callable[..., Any], seed: int) -> fl
     with listening(recorder, loop):
         call_loop(workload, loop, model, optimizer, given=given, recorder=recorder)
     return sum(rose) / len(rose) if rose else None
+
+
+def _host_copies(workload: Workload, loop: Callable[..., Any], seed: int) -> Facts:
+    """Run the loop once more without our instruments, which read on the host themselves."""
+    model = workload.build_model(seed=seed)
+    optimizer = workload.build_optimizer(model)
+    unheard = audit.Recorder(model, optimizer)
+    given = list(islice(_batches(workload, seed, 0), max(COPIES_SEEN, 2 * workload.spec.accumulate_batches)))
+    seen = host_copies.watch(
+        lambda: call_loop(workload, loop, model, optimizer, given=given, recorder=unheard),
+        optimizer,
+        device=workload.device,
+    )
+    if seen is None:
+        return {}
+    return {"host_copies_per_step": seen.per_step, "host_wait_share": seen.waiting_share}

@@ -1,4 +1,4 @@
-"""Which parameters does the optimizer move, with what settings, and how does its lr go over the whole run?"""
+"""Which parameters does the optimizer move, with what settings, how does its lr go, and how noisy is its gradient?"""
 
 import itertools
 import math
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from diagnoser.evidence.preflight import OptimizerProfile
 from diagnoser.records import JsonValue
 from diagnoser.training.failures import is_out_of_memory
+from diagnoser.training.probes import gradient_noise
 from diagnoser.training.probes.bench import DEFAULT_SECONDS, step, trainable
 from diagnoser.training.probes.layers import rows_at_once
 from diagnoser.training.randomness import forked
@@ -49,6 +50,7 @@ def measure(workload: Workload, probe: Probe) -> OptimizerProfile:
         unchanged=_unchanged(workload, probe.seed),
         schedule=schedule,
         schedule_because=because,
+        gradient_noise=gradient_noise.measure(workload, seed=probe.seed, seconds=max(1.0, end - time.monotonic())),
     )
 
 

@@ -137,10 +137,13 @@ def _arrays(workload: Workload, batch: Batch) -> tuple[tuple[Array, ...], Array 
     target = layout.target(batch)
     inputs = [array_of(tensor) for tensor in tensors(layout.inputs(batch))]
     first = array_of(layout.first_input(batch))
-    others = [
-        array for array in inputs if not (array.shape == first.shape and np.array_equal(array, first, equal_nan=False))
-    ]
+    others = [array for array in inputs if not _same(array, first)]
     return (first, *others), None if target is None else array_of(target)
+
+
+def _same(one: Array, other: Array) -> bool:
+    numbers = one.dtype.kind == other.dtype.kind == "f"  # only they can be NaN, which equals NaN here
+    return one.shape == other.shape and bool(np.array_equal(one, other, equal_nan=numbers))
 
 
 def _row_by_row(part: tuple[tuple[Array, ...], Array | None], rows: int) -> bool:

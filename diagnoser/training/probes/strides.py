@@ -50,7 +50,7 @@ class _Strides(TorchFunctionMode):
         pools = name != "conv2d"
         stride = kernel if pools and (stated is None or stated == []) else 1 if stated is None else _largest(stated)
         before, after = max(given.shape[-2:]), max(made.shape[-2:])
-        if stride < 2 or after <= 1:  # the second: pooling over everything, at the end
+        if stride < 2 or (pools and after <= 1):  # the second: pooling over everything, at the end
             return
         self.found.append(
             StridedLayer(

@@ -1,5 +1,6 @@
-"""What does a step cost here: in time, in waiting for data, and in memory?"""
+"""What does a step cost here: in time, in waiting for data, in memory, and would another batch size do more?"""
 
+import functools
 import itertools
 import resource
 import statistics
@@ -18,6 +19,8 @@ from diagnoser.training.failures import USER_STOPS, is_ours, is_out_of_memory
 from diagnoser.training.memory import Kept, available_bytes
 from diagnoser.training.modes import batch_statistics, eval_mode
 from diagnoser.training.preparation import Prepared, prepare
+from diagnoser.training.probes import throughput
+from diagnoser.training.probes.throughput import wait
 from diagnoser.training.randomness import forked
 from diagnoser.training.unsupported import Unsupported
 from diagnoser.training.workload import Workload
@@ -43,7 +46,7 @@ def measure(workload: Workload, probe: Probe) -> SystemProfile:
     changes: dict[str, JsonValue] = {} if fits is None else {"data.batch_size": fits}
     started = time.perf_counter()
     prepared = prepare(workload, Trial(seed=probe.seed, changes=changes))
-    _wait(workload.device)
+    wait(workload.device)
     building = time.perf_counter() - started
     waits, works, batch = _timed(prepared, _stream(prepared), seconds / 3)
     _, again, _ = _timed(prepared, itertools.repeat(batch), seconds / 3)
@@ -61,7 +64,25 @@ def measure(workload: Workload, probe: Probe) -> SystemProfile:
         largest_batch=fits,
         rows_that_fit=_rows_that_fit(prepared, free=free),
         batch_in_memory=workload.train.in_memory,
+        throughput=throughput.measure(workload, step_of(workload, probe.seed), seed=probe.seed, seconds=seconds / 3),
     )
+
+
+def step_of(workload: Workload, seed: int) -> throughput.Build:
+    """Say how a step of another size or precision is made: on its first batch, replayed."""
+
+    def build(size: int, precision: throughput.Precision) -> throughput.Step:
+        given: dict[str, JsonValue] = {
+            "data.batch_size": workload.train.batch_size,
+            "precision": workload.spec.precision,
+        }
+        asked: dict[str, JsonValue] = {"data.batch_size": size, "precision": precision}
+        changes = {key: value for key, value in asked.items() if value != given[key]}
+        prepared = prepare(workload, Trial(seed=seed, changes=changes))
+        batch = prepared.workload.to_device(next(iter(_stream(prepared))))
+        return functools.partial(_step, prepared, batch)
+
+    return build
 
 
 def _step(prepared: Prepared, batch: Any) -> None:
@@ -102,10 +123,10 @@ def _timed(prepared: Prepared, batches: Iterator[Any], seconds: float) -> tuple[
     for done in range(WARM_UP + MOST_TIMED):
         asked = time.perf_counter()
         batch = workload.to_device(next(batches))
-        _wait(device)
+        wait(device)
         got = time.perf_counter()
         _step(prepared, batch)
-        _wait(device)
+        wait(device)
         worked = time.perf_counter()
         late = worked > end
         if done >= WARM_UP or late:  # a step that takes all the time there is counts as measured
@@ -126,7 +147,7 @@ def _evaluation(prepared: Prepared) -> float:
         for batch in split.batches(seed=0, epoch=0, batch_size=size, shuffle=False):
             started = time.perf_counter()
             workload.loss(prepared.model, workload.to_device(batch))
-            _wait(workload.device)
+            wait(workload.device)
             times.append(time.perf_counter() - started)
             rows += length(batch)
             if len(times) >= EVALUATED:
@@ -164,12 +185,7 @@ def _try_size(workload: Workload, changes: dict[str, JsonValue], *, seed: int) -
     batch = workload.to_device(next(iter(_stream(prepared))))
     for _ in range(2):
         _step(prepared, batch)
-    _wait(workload.device)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    wait(workload.device)
 
 
 def _used(device: torch.device) -> float:

@@ -9,6 +9,7 @@ from diagnoser.spec.fields import Task
 from diagnoser.training.probes.rows import Array, Rows
 
 MOST_CLASSES = 1_000  # counts of more classes than this say nothing that a reader could use
+CONTINUED = 0.9  # of the targets stand in the text one place later; ignored and replaced ones do not
 PERMUTATIONS = 5  # the mean of five has an error far below the factor of two that matters
 
 KINDS = {
@@ -111,15 +112,24 @@ def batch_label_spread(kind: str, delivered: Sequence[Array], all_targets: Array
     return observed / level if level > 0 and np.isfinite(level) else None
 
 
-def token_shares(inputs: Array, target: Array | None) -> tuple[float, float, float] | None:
-    """Return how often target[t] is input[t + 1], input[t] and input[t + 2]; None where the shapes do not allow it."""
-    if target is None or inputs.ndim != 2 or inputs.shape != target.shape or inputs.shape[1] < 3:  # (B, T)
+def token_shares(inputs: Sequence[Array], target: Array | None) -> tuple[float, float, float] | None:
+    """Return how often target[t] is input[t + 1], input[t] and input[t + 2]; None where the shapes do not allow it.
+
+    Of several texts (source and translation) the one counts that the targets continue best; where they continue none,
+    the one that is most alike.
+    """
+    if target is None or target.ndim != 2 or target.shape[1] < 3:  # (B, T)
         return None
-    return (
-        float((target[:, :-1] == inputs[:, 1:]).mean()),
-        float((target == inputs).mean()),
-        float((target[:, :-2] == inputs[:, 2:]).mean()),
-    )
+    found = [
+        (
+            float((target[:, :-1] == text[:, 1:]).mean()),
+            float((target == text).mean()),
+            float((target[:, :-2] == text[:, 2:]).mean()),
+        )
+        for text in inputs
+        if text.shape == target.shape
+    ]
+    return max(found, key=lambda shares: (shares[0] >= CONTINUED, max(shares)), default=None)
 
 
 def _spread(kind: str, batch: Array) -> float:

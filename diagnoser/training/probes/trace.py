@@ -21,6 +21,8 @@ from diagnoser.training.probes.bench import tensors_in
 from diagnoser.training.probes.functions import (
     ACTIVATIONS,
     ATTENTION,
+    GATES,
+    GATING,
     KEEPS_VALUES,
     MATRIX_PRODUCTS,
     PRODUCTS,
@@ -236,6 +238,8 @@ class Tracer(TorchFunctionMode):
         sources = Nothing.union(*(flow.sources for flow in known))
         softmax = any(flow.is_softmax for flow in known)
         kind = _kind(name, kwargs, inputs=len(known))
+        if name in GATING and len(known) > 1:
+            self._gate(known)
         if kind != "none":
             self.trace.attention |= name in MATRIX_PRODUCTS and softmax
             self._activate(kind, sources, given, made)
@@ -288,6 +292,14 @@ class Tracer(TorchFunctionMode):
             if kind in SATURATION and given and given[0].is_floating_point():
                 holder.saturated += int((given[0].detach().abs() > SATURATION[kind]).sum())
                 holder.activated += given[0].numel()
+
+    def _gate(self, factors: list[Flow]) -> None:
+        """Take back what was said of a layer whose bounded activation turns out to be a gate."""
+        for flow in factors:
+            for path in flow.last if flow.operation.lower() in GATES else ():
+                holder = self.trace.layers.get(path)
+                if holder is not None and holder.activation in GATES:
+                    holder.activation, holder.saturated, holder.activated = "other", 0, 0
 
     def _flow_of(self, tensor: Tensor) -> Flow:
         flow = self.trace.flows.get(id(tensor))

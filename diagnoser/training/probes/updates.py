@@ -139,19 +139,23 @@ def _rows(module: nn.Module, weight: Tensor) -> Tensor:
 def _twin_share(before: Tensor, after: Tensor, gradients: Tensor) -> float | None:
     """Twins have equal weights after the updates, and the same gradient or equal weights (but not 0) before.
 
-    A layer that began at 0 and still is 0 holds nothing but twins; one that starts at 0 on purpose has left it by now.
+    Where no gradient reaches any unit, those that began equal stay equal: a layer of zeros is nothing but twins. One
+    that starts at 0 on purpose has left it by now.
     """
-    if len(after) > 1 and not before.any() and not after.any():
-        return 1.0
     reached = gradients.norm(dim=1) > 0
+    if len(after) > 1 and not reached.any():
+        return _share_of_pairs(_equal(before[:UNITS]) & _equal(after[:UNITS]))
     before, after, gradients = before[reached][:UNITS], after[reached][:UNITS], gradients[reached][:UNITS]
     if len(gradients) < 2:
         return None
     directions = gradients / gradients.norm(dim=1, keepdim=True)
     same_gradient = directions @ directions.T > TWINS_COSINE
     something = before.norm(dim=1) > 0  # layers that start at zero on purpose
-    twins = _equal(after) & (same_gradient | (_equal(before) & something[:, None] & something))
-    pairs = torch.triu_indices(len(gradients), len(gradients), offset=1)
+    return _share_of_pairs(_equal(after) & (same_gradient | (_equal(before) & something[:, None] & something)))
+
+
+def _share_of_pairs(twins: Tensor) -> float:
+    pairs = torch.triu_indices(len(twins), len(twins), offset=1, device=twins.device)
     return float(twins[pairs[0], pairs[1]].double().mean())
 
 

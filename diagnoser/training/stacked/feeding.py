@@ -12,6 +12,7 @@ from torch import Tensor
 
 from diagnoser.training.batches import map_tensors, tensors
 from diagnoser.training.data import Split
+from diagnoser.training.pictures import Augmented
 from diagnoser.training.stacked.unstackable import Unstackable
 
 
@@ -41,6 +42,7 @@ class Feed:
         if len({split.batches_per_epoch() for split in splits}) > 1:
             raise Unstackable("the trials have epochs of different length")
         self._same_rows = all(split.memory is splits[0].memory for split in splits)
+        self._augmented = any(isinstance(split, Augmented) for split in splits)
         self._orders: list[Sequence[Any]] = []
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -59,22 +61,33 @@ class Feed:
             self._orders.append(known[seed])
         batches = len(self._orders[0])
         for number in range(batches):
-            yield self._fed([order[number] for order in self._orders], last=number == batches - 1)
+            rows = [order[number] for order in self._orders]
+            yield self._fed(rows, epoch=epoch, number=number, last=number == batches - 1)
 
-    def _fed(self, rows: list[Any], *, last: bool) -> Fed:
+    def _fed(self, rows: list[Any], *, epoch: int, number: int, last: bool) -> Fed:
         first = self.splits[0]
         if len({len(chosen) for chosen in rows}) > 1:
             raise Unstackable("the trials' batches differ in size")
-        if self._same_rows and all(order is self._orders[0] for order in self._orders):
+        alike = self._same_rows and not self._augmented  # pictures are changed by each trial's seed
+        if alike and all(order is self._orders[0] for order in self._orders):
             batch = self._to_device(first.take(rows[0]))
             return Fed(parts=tensors(batch), shared=True, example=batch, last=last)
-        if self._same_rows:
+        if alike:
             indices = [r if isinstance(r, Tensor) else torch.tensor(r, dtype=torch.int64) for r in rows]
             batch = self._to_device(first.take(torch.cat(indices)))
             parts = [part.unflatten(0, (len(rows), -1)) for part in tensors(batch)]
         else:
-            batches = [self._to_device(split.take(chosen)) for split, chosen in zip(self.splits, rows, strict=True)]
+            batches = [
+                self._to_device(_drawn(split, chosen, seed=seed, epoch=epoch, number=number))
+                for split, chosen, seed in zip(self.splits, rows, self.seeds, strict=True)
+            ]
             batch = batches[0]
             columns = zip(*(tensors(one) for one in batches), strict=True)
             parts = [torch.stack(column) for column in columns]
         return Fed(parts=parts, shared=False, example=batch, last=last)
+
+
+def _drawn(split: Split, rows: Any, *, seed: int, epoch: int, number: int) -> Any:
+    """Take a batch as training draws it: what a lone trial gets from `Split.batches`."""
+    batch = split.take(rows)
+    return split.augmented(batch, seed=seed, epoch=epoch, number=number) if isinstance(split, Augmented) else batch

@@ -19,9 +19,11 @@ RULE = Rule(
 MOST = 0.9  # of a layer's units; healthy nets have up to 0.55 at the start and 0.47 after training
 WHOLE = 0.999
 CUT_OFF = (
+    "activation-unfit",
     "gradients-vanish",
     "small-set-not-memorised",
     "no-learning-rate-works",
+    "unused-parameters",
     "loss-plateaus",
     "nothing-learned",
     "underfitting",

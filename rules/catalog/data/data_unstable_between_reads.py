@@ -34,7 +34,7 @@ def check(data: DataProfile, assumptions: Assumptions) -> Iterator[Finding | Pas
             fixes=(
                 Fix(title="Copy before changing", advice="avoid `-=`, `*=` and `out=` on rows that the data set keeps"),
             ),
-            explains=("stochastic-validation-loss", "seeds-not-fixed", "small-set-not-memorised"),
+            explains=("overfitting", "stochastic-validation-loss", "seeds-not-fixed", "small-set-not-memorised"),
             key="data",
             subject="training rows",
         )
@@ -50,7 +50,7 @@ def check(data: DataProfile, assumptions: Assumptions) -> Iterator[Finding | Pas
             expected=expected,
             evidence=("/steps/preflight/data/value/reads_differ",),
             fixes=(Fix(title="Give validation a transform of its own", advice="one without random parts"),),
-            explains=() if by_design else ("stochastic-validation-loss",),
+            explains=() if by_design else ("overfitting", "stochastic-validation-loss"),
             key="data",
             subject="validation rows",
         )

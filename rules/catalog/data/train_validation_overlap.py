@@ -15,6 +15,8 @@ RULE = Rule(
 LEAST = 0.005  # share of validation rows
 TIMES_CONTROL = 2.0  # two random halves of training share that much when rows repeat naturally
 ALL = 0.95
+COPIES = 0.9  # of a column's values differ among rows that differ: measurements so fine do not repeat by themselves
+MANY_COPIES = 0.1  # of the validation rows: a score may be too good by as much
 SURPRISE = 1e-3  # binomial: so many shared rows, had they come by the control's rate or one row in the training set
 
 
@@ -30,7 +32,12 @@ def check(data: DataProfile) -> Iterator[Finding | Passed]:
     by_nature = min(1.0, max(TIMES_CONTROL * data.overlap_control, 1 / max(1, data.train.rows)))
     surprise = float(bdtrc(shared - 1, rows, by_nature)) if shared else 1.0
     if data.overlap_share <= max(LEAST, TIMES_CONTROL * data.overlap_control) or surprise > SURPRISE:
-        yield Passed(observed=observed, expected=expected)
+        # Rows that were multiplied before the split are shared by the halves of training as well: no control then.
+        copies = data.distinct_in_a_column is not None and data.distinct_in_a_column >= COPIES
+        if copies and data.overlap_share > MANY_COPIES:
+            yield _copies(data, observed)
+        else:
+            yield Passed(observed=observed, expected=expected)
         return
     whole = data.overlap_share >= ALL
     yield Finding(
@@ -52,6 +59,24 @@ def check(data: DataProfile) -> Iterator[Finding | Passed]:
                 "together), and only then augment or oversample",
             ),
         ),
+        key="data",
+        subject="validation rows",
+    )
+
+
+def _copies(data: DataProfile, observed: str) -> Finding:
+    return Finding(
+        title=f"Rows were multiplied before the split: {data.overlap_share:.0%} of validation occurs in training",
+        message=f"{data.overlap_share:.0%} of the validation rows stand in the training set, where "
+        f"{data.duplicate_share:.0%} of the rows occur more than once. They are copies: the rows hold measurements so "
+        "fine that no two different rows agree in all of them. Figures on validation are too good.",
+        severity=Severity.WARNING,
+        confidence=Confidence.HIGH,  # counted; chance is out of the question
+        observed=observed,
+        expected="copies on one side of the split only",
+        evidence=("/steps/preflight/data/value/overlap_share", "/steps/preflight/data/value/distinct_in_a_column"),
+        fixes=(Fix(title="Split first, then oversample the training part", advice="drop the copies before the split"),),
+        explains=("duplicate-training-rows",),
         key="data",
         subject="validation rows",
     )

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from math import sqrt
 
 from diagnoser.evidence.preflight import Baselines, DataProfile
-from diagnoser.findings import Confidence, Fix, Severity
+from diagnoser.evidence.steps import Treatments
+from diagnoser.findings import Confidence, Fix, FixState, Severity
 from diagnoser.records import is_finite
+from diagnoser.trials import Transform
+from rules import confirmation
 from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -20,7 +23,7 @@ FEWEST_ROWS = 30  # below it the moments themselves are uncertain
 SPOILED = ("nothing-learned", "overfitting", "training-past-best-epoch")
 
 
-def check(data: DataProfile, baselines: Baselines | None) -> Iterator[Finding | Passed]:
+def check(data: DataProfile, baselines: Baselines | None, treatments: Treatments | None) -> Iterator[Finding | Passed]:
     rows = data.validation.rows_read
     if data.input_kind == "tokens":
         raise NotApplicable("the inputs are tokens")
@@ -38,26 +41,29 @@ def check(data: DataProfile, baselines: Baselines | None) -> Iterator[Finding | 
         return
     ordered = data.input_kind == "sequence"  # a time series may drift: only an experiment could tell
     lost = baselines is not None and _only_validation_fails(baselines)
+    fix = Fix(
+        title="Use one transform for both splits",
+        transforms=(Transform.VALIDATION_AS_TRAINING,),
+        advice="fit it on the training rows, and apply the same numbers to validation"
+        + (f"; a ratio of {max(ratio, 1 / ratio):.0f} tells where to look" if ratio > 0 else ""),
+    )
+    verified = confirmation.state(treatments, fix) is FixState.VERIFIED
+    sure = lost or (verified and not ordered)  # what drifts may gain by it too
     yield Finding(
         title=f"Validation inputs are {shift:.1f} std away, {ratio:.3g} times as wide",
         message=f"The validation inputs lie {shift:.1f} training std from the training inputs (median over features), "
         f"and their std is {ratio:.3g} times as large; two samples of one set would differ by {1 / sqrt(rows):.2f}."
-        + (" A simple model that works on held-out training rows fails on them." if lost else ""),
+        + (" A simple model that works on held-out training rows fails on them." if lost else "")
+        + (" With both in one scale your model is clearly better on validation." if verified else ""),
         severity=Severity.ERROR if lost or not ordered else Severity.INFO,
-        confidence=Confidence.HIGH if lost else Confidence.LOW if ordered else Confidence.MEDIUM,
+        confidence=Confidence.HIGH if sure else Confidence.LOW if ordered else Confidence.MEDIUM,
         observed=observed,
         expected=expected,
         evidence=(
             "/steps/preflight/data/value/validation_shift",
             "/steps/preflight/data/value/validation_std_ratio",
         ),
-        fixes=(
-            Fix(
-                title="Use one transform for both splits",
-                advice="fit it on the training rows, and apply the same numbers to validation"
-                + (f"; a ratio of {max(ratio, 1 / ratio):.0f} tells where to look" if ratio > 0 else ""),
-            ),
-        ),
+        fixes=(fix,),
         explains=SPOILED if lost or not ordered else (),
         key="data",
         subject="validation inputs",

@@ -7,7 +7,7 @@ from diagnoser.evidence.steps import Curves, Overfit, Treatments
 from diagnoser.findings import Confidence, Fix, Severity
 from diagnoser.records import is_finite
 from diagnoser.trials import Transform
-from rules import claims, signal, user_runs
+from rules import claims, normalising, signal, user_runs
 from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -69,7 +69,7 @@ def check(
         observed=observed,
         expected=expected,
         evidence=("/steps/preflight/model/value/layers",),
-        fixes=(FIX,),
+        fixes=(FIX, *normalising.fixes(model)),
         explains=CURED if claim.verified or control else (),
         key="model",
         subject=fading[0].path,

@@ -6,7 +6,7 @@ from diagnoser.evidence.steps import Curves, Overfit, Treatments
 from diagnoser.findings import Confidence, Fix, Severity
 from diagnoser.spec.fields import TrainingSpec
 from diagnoser.trials import Transform
-from rules import claims, rates
+from rules import claims, rates, warming
 from rules.rule import Finding, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -38,6 +38,7 @@ def check(
     fixes = (
         Fix(title="Re-initialise: Kaiming for ReLU, Xavier for tanh", transforms=(Transform.REINITIALISE,)),
         Fix(title=f"Lower the learning rate to {lr:g}", patch={"optimizer.lr": lr}),
+        *warming.fixes(spec),
     )
     claim = claims.claim(treatments, *fixes)
     severity, confidence = claim.severity, claim.confidence

@@ -31,7 +31,9 @@ EFFECTS = (
 )
 
 
-OF_ZEROS = ("dead-relu-units", "unused-parameters")  # zero weights answer 0 and pass no gradient on
+OF_DEAD = ("dead-relu-units", "unused-parameters")
+"""Weights that are all 0 answer 0 and pass no gradient on; copies of one unit die all together."""
+ALL = 0.999  # of a layer's units
 
 
 def check(model: ModelProfile, overfit: Overfit | None, treatments: Treatments | None) -> Iterator[Finding | Passed]:
@@ -62,10 +64,14 @@ def check(model: ModelProfile, overfit: Overfit | None, treatments: Treatments |
             expected=expected,
             evidence=(f"/steps/preflight/model/value/layers/{index}/unit_gradient_similarity",),
             fixes=(FIX,),
-            explains=() if severity is Severity.INFO else EFFECTS + (OF_ZEROS if layer.weight_norm == 0 else ()),
+            explains=() if severity is Severity.INFO else EFFECTS + (OF_DEAD if _is_dead(layer) else ()),
             key="model",
             subject=layer.path,
         )
+
+
+def _is_dead(layer: LayerProfile) -> bool:
+    return layer.weight_norm == 0 or (layer.dead_share is not None and layer.dead_share >= ALL)
 
 
 def _alike(layer: LayerProfile) -> float:

@@ -6,7 +6,7 @@ from statistics import median
 from diagnoser.evidence.preflight import Baselines
 from diagnoser.evidence.steps import Curves, Overfit
 from diagnoser.findings import Confidence, Fix, Severity
-from rules import user_runs
+from rules import learnable, user_runs
 from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -42,6 +42,11 @@ def check(baselines: Baselines, overfit: Overfit | None, curves: Curves | None) 
     if best > chance + SIGMAS * noise:
         yield Passed(observed=observed, expected=expected)
         return
+    reference = baselines.reference
+    network = max(reference.validation, reference.held_out_training) if reference is not None else None
+    if reference is not None and network is not None and network > chance + CLEARLY * noise:
+        yield Passed(observed=f"{observed}, a {learnable.network(reference)} {network:.3g}", expected=expected)
+        return
     if curves is None or curves.metric != baselines.metric:
         raise Unjudged("simple models are at chance; whether the network is too needs step 6")
     if curves.validation_rows < FEWEST_ROWS:
@@ -54,8 +59,9 @@ def check(baselines: Baselines, overfit: Overfit | None, curves: Curves | None) 
         return
     if overfit is None or not any(attempt.memorised for attempt in overfit.attempts if attempt.control == "none"):
         raise Unjudged("the network does not memorise its small set, so its failure on all data proves nothing")
+    other = f", a {learnable.network(reference)}" if reference is not None else ""
     yield Finding(
-        message=f"A linear model, nearest neighbours and the network itself all end at chance on validation "
+        message=f"A linear model, nearest neighbours{other} and the network itself all end at chance on validation "
         f"({median(reached):.3g} against {chance:.3g} ± {noise:.2g}), though the network memorises a small set: "
         "the inputs say nothing about their labels. Either the two were shuffled apart, or there is no signal.",
         severity=Severity.ERROR,

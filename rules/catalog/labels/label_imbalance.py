@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from diagnoser.evidence.preflight import DataProfile
 from diagnoser.evidence.steps import CurveRun, Curves, Treatments
 from diagnoser.findings import Confidence, Fix, FixState, Severity
+from diagnoser.trials import Transform
 from rules import confirmation, user_runs
 from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
 
@@ -17,6 +18,10 @@ RULE = Rule(
 UNEVEN = 10.0  # largest / smallest class
 NEAR_MAJORITY = 0.01  # accuracy within one point of the majority's share
 LOST = 0.1  # recall of a class
+FIXES = (
+    Fix(title="Let each class weigh rows / (classes x its rows) in the loss", transforms=(Transform.WEIGHT_CLASSES,)),
+    Fix(title="Let rare classes weigh more: focal loss", patch={"loss": "focal_loss"}),
+)
 ENOUGH = 20  # validation rows of that class
 
 
@@ -40,8 +45,7 @@ def check(data: DataProfile, curves: Curves | None, treatments: Treatments | Non
     if not user_runs.enough(what is not None for what in stories):
         yield Passed(observed=f"{observed}, and the rare classes are found", expected=expected)
         return
-    fix = Fix(title="Let rare classes weigh more: focal loss", patch={"loss": "focal_loss"})
-    verified = confirmation.state(treatments, fix) is FixState.VERIFIED
+    verified = confirmation.state(treatments, *FIXES) is FixState.VERIFIED
     at_majority = any("majority" in what for what in hurt)
     yield Finding(
         title=f"{hurt[0][0].upper()}{hurt[0][1:]}, at {ratio:.0f} : 1 between classes",
@@ -52,7 +56,7 @@ def check(data: DataProfile, curves: Curves | None, treatments: Treatments | Non
         expected=expected,
         evidence=("/steps/preflight/data/value/targets/counts", "/steps/curves/value/runs"),
         fixes=(
-            fix,
+            *FIXES,
             Fix(
                 title="Weigh or draw classes evenly",
                 advice="`weight` in the loss, or a WeightedRandomSampler; judge by `balanced_accuracy`",

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from diagnoser.evidence.preflight import Assumptions, DataProfile, LossProfile
+from diagnoser.evidence.preflight import Assumptions, DataProfile, LossProfile, TargetProfile
 from diagnoser.findings import Confidence, Fix, Severity
 from diagnoser.spec.fields import Task
+from diagnoser.trials import Transform
 from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -24,11 +25,10 @@ def check(assumptions: Assumptions, data: DataProfile, loss: LossProfile) -> Ite
     if loss.because_unjudged is not None:
         raise Unjudged(loss.because_unjudged)
     outputs = assumptions.classes
+    binary = assumptions.loss_family in {"bce", "bce_with_logits"}
     observed = f"labels {targets.minimum:g} to {targets.maximum:g}"
-    if assumptions.loss_family in {"bce", "bce_with_logits"}:
-        expected = "0 or 1"
-    else:
-        expected = f"0 to {outputs - 1}" if outputs is not None else "one output for each label"
+    some = f"0 to {outputs - 1}" if outputs is not None else "one output for each label"
+    expected = "0 or 1" if binary else some
     if loss.label_out_of_range:
         listed = ", ".join(str(label) for label in loss.label_out_of_range)
         yield Finding(
@@ -40,12 +40,7 @@ def check(assumptions: Assumptions, data: DataProfile, loss: LossProfile) -> Ite
             observed=observed,
             expected=expected,
             evidence=("/steps/preflight/loss/value/label_out_of_range",),
-            fixes=(
-                Fix(
-                    title="Number the labels from 0",
-                    advice=f"relabel to 0..{max(1, targets.distinct - 1)}, or give the last layer more outputs",
-                ),
-            ),
+            fixes=(_renumbered(targets, outputs=2 if binary else outputs),),
             key="model",
             subject="labels",
         )
@@ -67,3 +62,13 @@ def check(assumptions: Assumptions, data: DataProfile, loss: LossProfile) -> Ite
         )
         return
     yield Passed(observed=observed, expected=expected)
+
+
+def _renumbered(targets: TargetProfile, *, outputs: int | None) -> Fix:
+    """Tried where the labels would fit once they are numbered; else the model has too few outputs."""
+    fits = targets.kind in CLASS_KINDS and outputs is not None and targets.distinct <= outputs
+    return Fix(
+        title="Number the labels from 0",
+        transforms=(Transform.RELABEL,) if fits else (),
+        advice=f"relabel to 0..{max(1, targets.distinct - 1)}, or give the last layer more outputs",
+    )

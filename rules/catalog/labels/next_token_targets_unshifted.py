@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from diagnoser.evidence.preflight import DataProfile
 from diagnoser.findings import Confidence, Fix, Severity
 from diagnoser.spec.fields import TrainingSpec
+from diagnoser.trials import Transform
 from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -14,6 +15,11 @@ RULE = Rule(
     references=("https://github.com/karpathy/nanoGPT",),
 )
 ALL = 0.99  # of the positions
+FIX = Fix(
+    title="Shift by exactly one",
+    transforms=(Transform.SHIFT_TARGETS,),
+    advice="inputs `text[:-1]`, targets `text[1:]`, and no shift in the model",
+)
 
 
 def check(spec: TrainingSpec, data: DataProfile) -> Iterator[Finding | Passed]:
@@ -51,11 +57,7 @@ def check(spec: TrainingSpec, data: DataProfile) -> Iterator[Finding | Passed]:
             "/steps/preflight/data/value/" + ("un" if copied else "twice_") + "shifted_targets_share",
             "/steps/preflight/data/value/shifted_targets_share",
         ),
-        fixes=(
-            Fix(
-                title="Shift by exactly one", advice="inputs `text[:-1]`, targets `text[1:]`, and no shift in the model"
-            ),
-        ),
+        fixes=(FIX,),
         key="data",
         subject="targets",
     )

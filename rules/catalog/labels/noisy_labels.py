@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from diagnoser.evidence.preflight import Assumptions, DataProfile
 from diagnoser.evidence.steps import Overfit
 from diagnoser.findings import Confidence, Fix, Severity
-from diagnoser.spec.fields import Task
+from diagnoser.records import JsonValue
+from diagnoser.spec.fields import Task, TrainingSpec
 from rules.rule import Finding, NotApplicable, Passed, Rule
 
 RULE = Rule(
@@ -16,9 +17,12 @@ RULE = Rule(
 )
 CONTRADICTING = 0.01  # share of training rows
 REPEATS_BY_CHANCE = 0.1  # share of equal rows when columns are permuted: inputs with few values, ambiguous by nature
+SMOOTHING = 0.1  # the usual share (Szegedy et al. 2016)
 
 
-def check(data: DataProfile, assumptions: Assumptions, overfit: Overfit | None) -> Iterator[Finding | Passed]:
+def check(
+    spec: TrainingSpec, data: DataProfile, assumptions: Assumptions, overfit: Overfit | None
+) -> Iterator[Finding | Passed]:
     if assumptions.task is Task.LANGUAGE_MODEL or data.input_kind == "tokens":
         raise NotApplicable("text is ambiguous by nature")
     if data.targets.kind not in {"class", "binary", "multilabel"}:
@@ -44,13 +48,28 @@ def check(data: DataProfile, assumptions: Assumptions, overfit: Overfit | None) 
         ),
         severity=Severity.INFO if ambiguous else Severity.WARNING,
         confidence=Confidence.MEDIUM if ambiguous else Confidence.HIGH,  # a count
+        by_definition=not ambiguous,
         observed=observed,
         expected=expected,
         evidence=("/steps/preflight/data/value/contradiction_share",),
         fixes=(
             Fix(title="Review the contradicting rows", advice="group rows by input, list those with several labels"),
+            *_smoothing(spec, assumptions),
         ),
         explains=explains,
         key="data",
         subject="training labels",
     )
+
+
+def _smoothing(spec: TrainingSpec, assumptions: Assumptions) -> tuple[Fix, ...]:
+    """Where the spec names cross-entropy, or the task does, and it is not smoothed yet."""
+    title = f"Smooth the labels by {SMOOTHING:g}"
+    if spec.step is not None or assumptions.loss != "cross_entropy":
+        return ()
+    if spec.loss is None:
+        patch: dict[str, JsonValue] = {"loss": {"name": "cross_entropy", "args": {"label_smoothing": SMOOTHING}}}
+        return (Fix(title=title, patch=patch),)
+    if spec.loss.name != "cross_entropy" or spec.loss.args.get("label_smoothing"):
+        return ()
+    return (Fix(title=title, patch={"loss.args.label_smoothing": SMOOTHING}),)

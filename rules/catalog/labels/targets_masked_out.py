@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from diagnoser.evidence.preflight import Assumptions, DataProfile, LossProfile
 from diagnoser.findings import Confidence, Fix, Severity
-from diagnoser.spec.fields import Task
+from diagnoser.records import JsonValue
+from diagnoser.spec.fields import Task, TrainingSpec
 from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -13,9 +14,12 @@ RULE = Rule(
     since="0.1",
     references=("https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html",),
 )
+IGNORES_NOTHING = -100  # torch's default
 
 
-def check(assumptions: Assumptions, data: DataProfile, loss: LossProfile) -> Iterator[Finding | Passed]:
+def check(
+    spec: TrainingSpec, assumptions: Assumptions, data: DataProfile, loss: LossProfile
+) -> Iterator[Finding | Passed]:
     if assumptions.task is Task.LANGUAGE_MODEL or data.targets.kind == "tokens":
         raise NotApplicable("language models leave out padding and unmasked positions by design")
     if data.targets.kind not in {"class", "binary"}:
@@ -48,11 +52,25 @@ def check(assumptions: Assumptions, data: DataProfile, loss: LossProfile) -> Ite
             fixes=(
                 Fix(
                     title=f"Let class {label} count",
+                    patch=_unmasked(spec, key),
                     advice=f"change `{key}`: -100 ignores nothing"
                     if "index" in how
                     else f"give class {label} a positive weight in `{key}`",
                 ),
             ),
+            explains=("nothing-learned", "small-set-not-memorised", "underfitting"),
             key=key,
             subject=f"class {label}",
         )
+
+
+def _unmasked(spec: TrainingSpec, key: str) -> dict[str, JsonValue]:
+    """The change of the spec, where the setting stands there: nothing ignored, or no class without weight."""
+    name = key.rpartition(".")[2]
+    given = spec.loss.args.get(name) if spec.loss is not None else None
+    if name == "ignore_index" and isinstance(given, int):
+        return {key: IGNORES_NOTHING}
+    if name == "weight" and isinstance(given, list | tuple):
+        usual = max((value for value in given if isinstance(value, int | float)), default=0.0)
+        return {key: [value or usual or 1.0 for value in given]}
+    return {}

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from math import sqrt
 
 from diagnoser.evidence.preflight import Baselines, DataProfile
-from diagnoser.findings import Confidence, Fix, Severity
+from diagnoser.evidence.steps import Treatments
+from diagnoser.findings import Confidence, Fix, FixState, Severity
+from diagnoser.trials import Transform
+from rules import confirmation
 from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -20,7 +23,7 @@ ALMOST_ALL = 0.95  # of the held-out score, in that case
 SHARES = ("accuracy", "balanced_accuracy")
 
 
-def check(data: DataProfile, baselines: Baselines) -> Iterator[Finding | Passed]:
+def check(data: DataProfile, baselines: Baselines, treatments: Treatments | None) -> Iterator[Finding | Passed]:
     if baselines.metric not in SHARES or data.targets.kind not in {"class", "binary"}:
         raise NotApplicable("the targets are no class labels")
     held_out, permuted = baselines.held_out_training, baselines.best_permuted_validation
@@ -41,12 +44,19 @@ def check(data: DataProfile, baselines: Baselines) -> Iterator[Finding | Passed]
         raise Unjudged(f"a class has fewer than {FEWEST} validation rows: too few to tell which label it became")
     changed = [f"{label} → {new}" for label, new in enumerate(baselines.permutation) if label != new]
     how = _in_words(baselines.permutation) or ", ".join(changed[:10])
+    fix = Fix(
+        title="Use one label map for both splits",
+        transforms=(Transform.VALIDATION_LABELS_AS_TRAINING,),
+        advice=f"build it once, from the training labels; now validation has {how}",
+    )
+    verified = confirmation.state(treatments, fix) is FixState.VERIFIED
     yield Finding(
         title=f"Validation labels are numbered differently: {how}",
         message=f"A simple model that scores {held_out:.1%} on held-out training rows scores {best:.1%} on validation, "
-        f"where a guess has {baselines.chance:.1%}. With validation labels renumbered ({how}) it has {permuted:.1%}.",
+        f"where a guess has {baselines.chance:.1%}. With validation labels renumbered ({how}) it has {permuted:.1%}."
+        + (" So has your own model." if verified else ""),
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH if below else Confidence.MEDIUM,
+        confidence=Confidence.HIGH if below or verified else Confidence.MEDIUM,
         observed=observed,
         expected=expected,
         evidence=(
@@ -54,12 +64,7 @@ def check(data: DataProfile, baselines: Baselines) -> Iterator[Finding | Passed]
             "/steps/preflight/baselines/value/held_out_training",
             "/steps/preflight/baselines/value/best_permuted_validation",
         ),
-        fixes=(
-            Fix(
-                title="Use one label map for both splits",
-                advice=f"build it once, from the training labels; now validation has {how}",
-            ),
-        ),
+        fixes=(fix,),
         explains=("nothing-learned", "overfitting", "training-past-best-epoch"),
         key="data",
         subject="validation labels",

@@ -1,5 +1,6 @@
 """Does the training loss run away?"""
 
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ RULE = Rule(
     references=("https://cs231n.github.io/neural-networks-3/#loss",),
 )
 DOUBLES = 2.0  # times the running minimum of the smoothed loss, and above its start (CATALOGUE)
+GRADIENT = "gradient"  # how `first_non_finite` begins where all of the forward pass was finite
 WEIGHTS_GROW = 100.0  # times the norm at the start (CATALOGUE)
 
 
@@ -56,7 +58,18 @@ def _is_lost(run: CurveRun) -> bool:
 
 
 def _diverges(run: CurveRun) -> bool:
-    return _is_lost(run) or _rises(run) or _weights_grow(run)
+    return not _never_rose(run) if _is_lost(run) else _rises(run) or _weights_grow(run)
+
+
+def _never_rose(run: CurveRun) -> bool:
+    """Whether the loss was lost at once, without ever doubling: one operation broke, nothing ran away.
+
+    After a single update only a gradient that is not finite, of a loss that is, tells this from one huge step.
+    """
+    finite = list(itertools.takewhile(math.isfinite, run.smoothed))
+    if not finite or run.initial_loss is None or max(finite) > DOUBLES * abs(run.initial_loss):
+        return False
+    return len(finite) > 1 or (run.first_non_finite or "").startswith(GRADIENT)
 
 
 def _rises(run: CurveRun) -> bool:
@@ -68,10 +81,12 @@ def _rises(run: CurveRun) -> bool:
 
 
 def _weights_grow(run: CurveRun) -> bool:
+    """Weights that were drawn far too small grow as much while the loss falls: they learn."""
     start, end = run.weight_norm_start, run.weight_norm_end
     if start is None or end is None or start <= 0:
         return False
-    return not math.isfinite(end) or end > WEIGHTS_GROW * start
+    falls = bool(run.smoothed) and run.initial_loss is not None and run.smoothed[-1] < run.initial_loss
+    return not math.isfinite(end) or (end > WEIGHTS_GROW * start and not falls)
 
 
 def _words(run: CurveRun) -> str:

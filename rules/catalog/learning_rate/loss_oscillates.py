@@ -18,6 +18,8 @@ TURNS = 1 / 3  # of the epochs at which the epoch's mean loss changes direction 
 SWINGS = 0.10  # of the whole fall of the loss
 FEWEST_EPOCHS = 6  # fewer give two or three chances to turn, and chance takes them
 NOISE = 3.0  # sd of repeated evaluation: below it a swing is that of the objective itself
+DECAY = Fix(title="Let the learning rate decay to zero along a cosine", patch={"scheduler": {"name": "cosine"}})
+LARGER = Fix(title="Average over more rows", advice="larger batches, or `accumulate_batches: 4`")
 BY_DESIGN = ("cyclic", "restart", "one_cycle", "onecycle")
 
 
@@ -47,7 +49,7 @@ def check(spec: TrainingSpec, curves: Curves, treatments: Treatments | None) -> 
         observed=observed,
         expected=expected,
         evidence=("/steps/curves/value/runs/0/reading/direction_changes", "/steps/curves/value/runs/0/reading/swing"),
-        fixes=(fix, Fix(title="Decay the learning rate, or use larger batches", advice="`scheduler: cosine`")),
+        fixes=(fix, *((DECAY,) if spec.scheduler is None else ()), LARGER),
         key="optimizer.lr",
     )
 

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 
 from diagnoser.evidence.preflight import Assumptions, LoopAudit, LossProfile, OptimizerProfile
-from diagnoser.findings import Confidence, Fix, Severity
+from diagnoser.evidence.steps import Treatments
+from diagnoser.findings import Confidence, Fix, FixState, Severity
+from diagnoser.trials import Transform
+from rules import confirmation, own_loop
 from rules.rule import Finding, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -14,6 +17,14 @@ RULE = Rule(
 )
 RISES = 0.8  # share of updates at a hundredth of the lr after which the same batch's loss rose
 NEVER_NEGATIVE = ("cross_entropy", "bce", "bce_with_logits", "mse", "l1", "huber", "focal")
+TURN = Fix(
+    title="Turn the sign of the loss",
+    transforms=(Transform.NEGATE_LOSS,),
+    advice="drop the minus sign where the loss is computed",
+)
+DESCEND = Fix(
+    title="Turn the sign in your loop", advice="`loss.backward()`, not `(-loss).backward()`; no `maximize=True`"
+)
 EFFECTS = (
     "loss-diverges",
     "non-finite-loss",
@@ -25,7 +36,11 @@ EFFECTS = (
 
 
 def check(
-    assumptions: Assumptions, loss: LossProfile, optimizer: OptimizerProfile | None, loop: LoopAudit | None
+    assumptions: Assumptions,
+    loss: LossProfile,
+    optimizer: OptimizerProfile | None,
+    loop: LoopAudit | None,
+    treatments: Treatments | None,
 ) -> Iterator[Finding | Passed]:
     maximises = optimizer is not None and optimizer.settings.get("maximize") is True
     worse = loss.falls_with_worse_answers is True
@@ -46,28 +61,27 @@ def check(
             "the loss falls as the answers get worse",
             "/steps/preflight/loss/value/falls_with_worse_answers",
         )
-        fix = Fix(title="Turn the sign of the loss", advice="drop the minus sign where the loss is computed")
+        fixes: tuple[Fix, ...] = (TURN,)
         key = "loss"
     elif maximises:
         what, pointer = "the optimizer maximises the loss", "/steps/preflight/optimizer/value/settings"
-        fix = Fix(title="Minimise", patch={"optimizer.args.maximize": False})
+        fixes = (Fix(title="Minimise", patch={"optimizer.args.maximize": False}),)
         key = "optimizer.args.maximize"
     else:
         what = f"after {rises:.0%} of small updates of your loop the same batch's loss was higher"
         pointer = "/steps/preflight/loop/value/loss_rises_on_same_batch"
-        fix = Fix(
-            title="Turn the sign in your loop", advice="`loss.backward()`, not `(-loss).backward()`; no `maximize=True`"
-        )
+        fixes = (own_loop.REFERENCE, DESCEND)
         key = "loop"
+    known = known or maximises or climbs or confirmation.state(treatments, *fixes) is FixState.VERIFIED
     yield Finding(
         title=f"{what[0].upper()}{what[1:]}",
         message=f"{what[0].upper()}{what[1:]}: each step climbs.",
         severity=Severity.ERROR,
-        confidence=Confidence.HIGH if known or maximises or climbs else Confidence.MEDIUM,
+        confidence=Confidence.HIGH if known else Confidence.MEDIUM,
         observed=what,
         expected="a loss that falls with better answers, and is minimised",
         evidence=(pointer,),
-        fixes=(fix,),
+        fixes=fixes,
         explains=EFFECTS if key != "loop" else ("loss-diverges", "non-finite-loss", "nothing-learned"),
         key=key,
     )

@@ -15,6 +15,7 @@ RULE = Rule(
 )
 FIX = Fix(title="View the target in the shape of the output", transforms=(Transform.VIEW_TARGET_AS_OUTPUT,))
 HELD_AT_VARIANCE = (
+    "capacity-too-small",
     "small-set-not-memorised",
     "no-learning-rate-works",
     "nothing-learned",

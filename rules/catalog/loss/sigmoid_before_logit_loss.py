@@ -17,6 +17,7 @@ FIX = Fix(
     title="Return logits", transforms=(Transform.REMOVE_FINAL_ACTIVATION,), advice="drop the sigmoid from the model"
 )
 FLOORED = (
+    "capacity-too-small",
     "small-set-not-memorised",
     "loss-plateaus",
     "underfitting",

@@ -18,6 +18,7 @@ FIX = Fix(
     title="Return logits", transforms=(Transform.REMOVE_FINAL_ACTIVATION,), advice="drop the softmax from the model"
 )
 FLOORED = (
+    "capacity-too-small",
     "small-set-not-memorised",
     "loss-plateaus",
     "underfitting",

@@ -43,7 +43,13 @@ def check(model: ModelProfile) -> Iterator[Finding | Passed]:
             "/steps/preflight/model/value/output/rows_sum_to_one",
         ),
         fixes=(FIX,),
-        explains=("samples-mixed-in-batch", "initial-loss-off-chance", "small-set-not-memorised", "nothing-learned"),
+        explains=(
+            "samples-mixed-in-batch",
+            "initial-loss-off-chance",
+            "logits-to-probability-loss",  # along the axis of classes they are no probabilities
+            "small-set-not-memorised",
+            "nothing-learned",
+        ),
         key="model",
         subject=output.final_operation,
     )

@@ -18,6 +18,12 @@ RULE = Rule(
 FIRST = 100  # updates: until then running statistics lag behind in healthy runs too
 USUAL = 0.1  # PyTorch's momentum: the weight of the newest batch
 ODD = 0.5  # from here on the running statistics are those of the last few batches
+FOLLOW = Fix(
+    title="Let the statistics follow the weights",
+    transforms=(Transform.TRACK_NORM_STATISTICS,),
+    advice="`momentum=0.1` and `track_running_stats=True`; where they are so already, larger batches, or "
+    "`reset_running_stats()` and a pass over training data in train mode before each evaluation",
+)
 GROUPS = Fix(title="Use GroupNorm, which keeps no statistics", transforms=(Transform.GROUP_NORM,))
 
 
@@ -54,14 +60,7 @@ def check(model: ModelProfile, curves: Curves) -> Iterator[Finding | Passed]:
             "/steps/curves/value/runs/0/eval_mode_loss",
             "/steps/curves/value/runs/0/recalibrated_loss",
         ),
-        fixes=(
-            Fix(
-                title="Let the statistics follow the weights",
-                advice="`momentum=0.1` and `track_running_stats=True`; larger batches; or `reset_running_stats()` and "
-                "a pass over training data in train mode at the end",
-            ),
-            GROUPS,
-        ),
+        fixes=(FOLLOW, GROUPS),
         key="model",
         subject=(odd or layers)[0].path,
         by_definition=True,  # measured on the same weights: GroupNorm need not be better for it to be true

@@ -10,7 +10,7 @@ from diagnoser.evidence.steps import CurveRun, Curves
 from diagnoser.findings import Confidence, Fix, Severity
 from diagnoser.records import is_finite
 from diagnoser.spec.fields import TrainingSpec
-from rules import rates, signal, user_runs
+from rules import normalising, rates, signal, user_runs
 from rules.rule import Finding, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -67,7 +67,7 @@ def check(spec: TrainingSpec, model: ModelProfile | None, curves: Curves | None)
             observed=f"first layer over last: {ratio:.3g}",
             expected=f"at most {DEPTH:g}",
             evidence=("/steps/preflight/model/value/layers",),
-            fixes=_fixes(spec, runs),
+            fixes=(*_fixes(spec, runs), *normalising.fixes(model)),
             explains=EFFECTS,
             key="model",
             subject=first,

@@ -8,7 +8,7 @@ from diagnoser.evidence.steps import CurveRun, Curves
 from diagnoser.findings import Confidence, Fix, Severity
 from diagnoser.records import is_finite
 from diagnoser.trials import LayerTrace, Transform
-from rules import user_runs
+from rules import normalising, user_runs
 from rules.rule import Finding, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -24,7 +24,7 @@ LEARNING = 0.5  # of the initial loss: a model that has converged moves nowhere
 EFFECTS = ("small-set-not-memorised", "no-learning-rate-works", "loss-plateaus", "underfitting")
 RELU = Fix(title="ReLU in the hidden layers, with Kaiming weights", transforms=(Transform.RELU_ACTIVATIONS,))
 FRESH = Fix(title="Initialise anew: Kaiming for ReLU, Xavier for tanh", transforms=(Transform.REINITIALISE,))
-ADVICE = Fix(title="Shorten the way back", advice="residual connections, or a normalisation layer in each block")
+ADVICE = Fix(title="Shorten the way back", advice="residual connections around the hidden layers")
 
 
 class _Seen(NamedTuple):
@@ -41,7 +41,7 @@ class _Seen(NamedTuple):
 
 
 def check(curves: Curves, model: ModelProfile | None) -> Iterator[Finding | Passed]:
-    frozen = _frozen(model)
+    frozen = _without_gradient(model)
     seen = [found for run in user_runs.ours(curves) if (found := _seen(run, frozen)) is not None]
     if not seen:
         raise Unjudged("how much the layers move was not recorded for two trainable layers")
@@ -63,19 +63,20 @@ def check(curves: Curves, model: ModelProfile | None) -> Iterator[Finding | Pass
         observed=f"update ratio {one.ratio:.2g} in `{one.first.layer}`",
         expected=expected,
         evidence=("/steps/curves/value/runs/0/layers",),
-        fixes=(RELU, FRESH, ADVICE) if bounded else (FRESH, ADVICE),
+        fixes=(*((RELU,) if bounded else ()), FRESH, *normalising.fixes(model), ADVICE),
         explains=EFFECTS,
         key="model",
         subject=one.first.layer,
     )
 
 
-def _frozen(model: ModelProfile | None) -> frozenset[str]:
+def _without_gradient(model: ModelProfile | None) -> frozenset[str]:
+    """Layers that are not to be trained, and those that take no part in the loss: no gradient vanishes on its way."""
     if model is None:
         return frozenset()
-    return frozenset(
-        layer.path for layer in model.layers if layer.parameters and layer.frozen_parameters == layer.parameters
-    )
+    frozen = (layer.path for layer in model.layers if layer.parameters and layer.frozen_parameters == layer.parameters)
+    unused = (path for name in model.unused for path in (name, name.rpartition(".")[0]))
+    return frozenset((*frozen, *unused))
 
 
 def _seen(run: CurveRun, frozen: frozenset[str]) -> _Seen | None:

@@ -26,6 +26,8 @@ BUILT_IN = {
     "l1": "l1_loss",
     "huber": "huber_loss",
 }
+TAKES_THE_SAME = frozenset({"cross_entropy", "bce_with_logits", "mse", "l1", "huber"})
+"""Families whose built-in is given the very outputs that the user's loss is given: a machine can put it there."""
 
 
 def check(
@@ -55,6 +57,9 @@ def check(
         fixes=(
             Fix(
                 title=f"Use the built-in {known.split()[0]}" if known else "Compute it in a stable form",
+                patch={"loss": known.split()[0]}
+                if broke and known and assumptions.loss_family in TAKES_THE_SAME
+                else {},
                 advice=f"`loss: {known.split()[0]}`{known.removeprefix(known.split()[0])} is stable at any output"
                 if known
                 else "`torch.logsumexp` and `F.logsigmoid` in place of `log(exp(...))`, and `clamp(min=1e-7)` before "

@@ -20,6 +20,7 @@ DENSE, PICTURES, INPUTS = 0.5, 0.2, 0.1  # p above which a line is due (CATALOGU
 WEIGHTS = ("Linear", "Conv", "LSTM", "GRU", "RNN", "Embedding", "Attention")
 HALF = Fix(title="Halve the dropout", transforms=(Transform.HALVE_DROPOUT,))
 NONE = Fix(title="Train without dropout", transforms=(Transform.NO_DROPOUT,))
+INVERT = Fix(title="Drop 1 - p: share kept and share dropped confused", transforms=(Transform.INVERT_DROPOUT,))
 EFFECTS = ("small-set-not-memorised", "underfitting", "loss-plateaus", "nothing-learned")
 
 
@@ -43,7 +44,8 @@ def check(
     if not (over or held_back or (blocked is not None and p > DENSE)):
         yield Passed(observed=observed, expected=expected)
         return
-    claim = claims.claim(treatments, HALF, NONE)
+    fixes = (HALF, NONE, INVERT) if p > DENSE else (HALF, NONE)
+    claim = claims.claim(treatments, *fixes)
     if claim.state is FixState.REFUTED and blocked is None:
         yield Passed(observed=f"{observed}; less was tried and is not better", expected=expected)
         return
@@ -64,7 +66,7 @@ def check(
             "/steps/preflight/model/value/layers",
             *(("/steps/overfit/value/attempts",) if blocked is not None and over else ()),
         ),
-        fixes=(HALF, NONE),
+        fixes=fixes,
         explains=EFFECTS if severity is Severity.WARNING else (),
         key="model",
         subject=worst.path,

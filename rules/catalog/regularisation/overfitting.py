@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from math import ceil, sqrt
 
+from diagnoser.evidence.preflight import DataProfile, ModelProfile
 from diagnoser.evidence.steps import CurveRun, Curves, Treatments
 from diagnoser.findings import Confidence, Fix, FixState, Severity
 from diagnoser.records import is_finite
 from diagnoser.spec.fields import TrainingSpec
+from diagnoser.trials import Transform
 from rules import claims, user_runs
 from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
 
@@ -26,9 +28,23 @@ FEWEST_ROWS = 50  # of validation: below, five standard errors are more than a t
 LEAST_EPOCHS = 1
 DECAY = {"adamw": 0.05, "sgd": 1e-3}
 DECAY_ELSE = 1e-4  # coupled decay inside Adam is much stronger than in AdamW
+SMALLEST_PICTURE = 8  # pixels a side; below, a shift by an eighth is less than one
+MOST_CHANNELS = 4  # of a picture: grey, RGB or RGBA
+AUGMENTATIONS = (
+    Fix(title="Shift training pictures by up to an eighth of their side", transforms=(Transform.SHIFT_PICTURES,)),
+    Fix(title="Flip half of the training pictures left to right", transforms=(Transform.FLIP_PICTURES,)),
+    Fix(title="Turn training pictures by up to 15 degrees", transforms=(Transform.ROTATE_PICTURES,)),
+)
+DROPOUT = Fix(title="Drop half of what the last layer is given", transforms=(Transform.INSERT_DROPOUT,))
 
 
-def check(spec: TrainingSpec, curves: Curves, treatments: Treatments | None) -> Iterator[Finding | Passed]:
+def check(
+    spec: TrainingSpec,
+    curves: Curves,
+    data: DataProfile | None,
+    model: ModelProfile | None,
+    treatments: Treatments | None,
+) -> Iterator[Finding | Passed]:
     runs = user_runs.ours(curves)
     if not user_runs.is_share(curves):
         raise NotApplicable(f"the metric, {curves.metric}, has no scale on which a gap could be judged")
@@ -52,7 +68,7 @@ def check(spec: TrainingSpec, curves: Curves, treatments: Treatments | None) -> 
         yield Passed(observed=observed, expected=expected)
         return
     onset = user_runs.middle(run.reading.onset_of_overfitting for run in runs if run.reading is not None)
-    fixes = _fixes(spec, onset)
+    fixes = (*_fixes(spec, onset), *_augmentations(spec, data), *_dropout(model))
     claim = claims.claim(treatments, *fixes)
     if claim.state is FixState.REFUTED and not past:
         yield Passed(observed=f"{observed}; regularisation was tried and is not better", expected=expected)
@@ -107,3 +123,19 @@ def _fixes(spec: TrainingSpec, onset: float | None) -> tuple[Fix, ...]:
     if onset is not None and onset >= LEAST_EPOCHS and spec.epochs is not None and ceil(onset) < spec.epochs:
         fixes.append(Fix(title=f"Stop after {ceil(onset)} epochs", patch={"epochs": ceil(onset)}))
     return tuple(fixes)
+
+
+def _augmentations(spec: TrainingSpec, data: DataProfile | None) -> tuple[Fix, ...]:
+    """For pictures that are not augmented yet, as far as the spec tells."""
+    if data is None or data.input_kind != "image" or spec.data.plain_args is not None:
+        return ()
+    shape = data.input_shape
+    is_picture = len(shape) == 3 and shape[0] <= MOST_CHANNELS and min(shape[1:]) >= SMALLEST_PICTURE
+    return AUGMENTATIONS if is_picture else ()
+
+
+def _dropout(model: ModelProfile | None) -> tuple[Fix, ...]:
+    """For a model with hidden layers and no dropout."""
+    if model is None or model.weight_layers < 2 or any(layer.dropout for layer in model.layers):
+        return ()
+    return (DROPOUT,)

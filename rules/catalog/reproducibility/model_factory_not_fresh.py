@@ -29,7 +29,12 @@ def check(model: ModelProfile) -> Iterator[Finding | Passed]:
             fixes=(
                 Fix(title="Build the model inside the factory", advice="no module or tensor at the top of the file"),
             ),
-            explains=("initial-loss-off-chance", "small-set-not-memorised", "seed-dependent-training"),
+            explains=(
+                "initial-loss-off-chance",
+                "loss-diverges",  # a run that starts where another one ended can only get worse
+                "small-set-not-memorised",
+                "seed-dependent-training",
+            ),
             key="model",
         )
         return

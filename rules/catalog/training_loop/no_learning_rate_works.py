@@ -7,7 +7,7 @@ from diagnoser.evidence.preflight import Assumptions, Baselines
 from diagnoser.evidence.steps import InitialLoss, LrScan, Overfit
 from diagnoser.findings import Confidence, Fix, Severity
 from diagnoser.spec.fields import Task
-from rules import rates, user_runs
+from rules import learnable, rates, user_runs
 from rules.rule import Finding, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -77,9 +77,9 @@ def check(
 
 
 def _signal(baselines: Baselines | None, *, higher_is_better: bool) -> bool:
-    """Whether a simple model is far better than a guess on validation."""
+    """Whether a simple model or the reference network is far better than a guess on validation."""
     if baselines is None:
         return False
     sign = 1.0 if higher_is_better else -1.0
-    gains = [sign * (score.validation - baselines.chance) for score in baselines.scores if score.name != "majority"]
-    return max(gains, default=0.0) > SIGNAL * baselines.standard_error
+    best = learnable.best(baselines, sign=sign)
+    return best is not None and sign * (best[1] - baselines.chance) > SIGNAL * baselines.standard_error

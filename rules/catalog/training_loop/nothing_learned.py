@@ -7,7 +7,7 @@ from diagnoser.evidence.preflight import Baselines, Score
 from diagnoser.evidence.steps import CurveRun, Curves
 from diagnoser.findings import Confidence, Fix, Severity
 from diagnoser.trials import Outcome
-from rules import own_loop, user_runs
+from rules import learnable, own_loop, user_runs
 from rules.rule import Finding, Passed, Rule, Unjudged
 
 RULE = Rule(
@@ -38,12 +38,12 @@ class _Ends(NamedTuple):
 def check(curves: Curves, baselines: Baselines) -> Iterator[Finding | Passed]:
     if baselines.metric != curves.metric:
         raise Unjudged("the simple models were judged by another metric")
-    simple = [score for score in baselines.scores if score.name != "majority"]
-    if not simple:
+    simple = list(learnable.simple(baselines))
+    best = learnable.best(baselines, sign=1.0 if curves.higher_is_better else -1.0)
+    if best is None:
         raise Unjudged("no simple model was trained on these rows")
     sign = 1.0 if curves.higher_is_better else -1.0
-    best = max(simple, key=lambda score: sign * score.validation)
-    signal = sign * (best.validation - baselines.chance) > SIGNAL * baselines.standard_error
+    signal = sign * (best[1] - baselines.chance) > SIGNAL * baselines.standard_error
     groups = _groups(curves)
     found = False
     for ends in groups:
@@ -79,7 +79,9 @@ def _groups(curves: Curves) -> tuple[_Ends, ...]:
     return tuple(groups)
 
 
-def _at_chance(ends: _Ends, curves: Curves, baselines: Baselines, best: Score, *, sign: float) -> Finding | None:
+def _at_chance(
+    ends: _Ends, curves: Curves, baselines: Baselines, best: tuple[str, float], *, sign: float
+) -> Finding | None:
     margin = AT_CHANCE * max(curves.standard_error or 0.0, baselines.standard_error)
     flags = [sign * (value - baselines.chance) <= margin for value in ends.values]
     if not (all(flags) if len(flags) < user_runs.ENOUGH_SEEDS else user_runs.enough(flags)):
@@ -90,7 +92,7 @@ def _at_chance(ends: _Ends, curves: Curves, baselines: Baselines, best: Score, *
     return _finding(
         title=f"After the whole run {ends.whose}the model is no better than a guess",
         message=f"After the whole run {ends.whose}{observed} is that of a guess ({baselines.chance:.3g}), while a "
-        f"{_words(best)} reaches {best.validation:.3g}."
+        f"{best[0]} reaches {best[1]:.3g}."
         + (f" On training rows it is {trained:.3g}." if trained is not None else "")
         + (" In our loop the same configuration learns." if control else ""),
         severity=Severity.ERROR,
@@ -158,4 +160,4 @@ def _finding(
 
 
 def _words(score: Score) -> str:
-    return {"linear": "linear model", "knn": "k-nearest-neighbour model", "bigram": "bigram table"}[score.name]
+    return learnable.WORDS[score.name]

@@ -102,6 +102,13 @@ def test_every_step_is_in_the_plan_in_the_order_of_running() -> None:
     assert [one.step for one in plan().steps] == list(SHARES)
 
 
+def test_the_preset_thorough_counts_the_runs_on_a_part_of_the_rows() -> None:
+    three_seeds = (3, 3)
+    on_two_shares_as_well = (9, 9)
+    assert step(plan(), "curves").pieces == three_seeds
+    assert step(plan(preset="thorough"), "curves").pieces == on_two_shares_as_well
+
+
 def test_the_range_spans_a_factor_of_two_round_what_is_expected() -> None:
     found = plan()
     assert found.at_most / found.at_least == pytest.approx(SPREAD)

@@ -236,6 +236,12 @@ NOTHING_TO_DO = [
     (Transform.GROUP_NORM, net),
     (Transform.DEFAULT_NORM_EPS, net),
     (Transform.UNFREEZE, net),
+    (Transform.MOVE_NORM, net),
+    (Transform.MOVE_DROPOUT, net),
+    (Transform.TRACK_NORM_STATISTICS, net),
+    (Transform.FROZEN_NORM_IN_EVAL, net),
+    (Transform.FULL_RESOLUTION, net),
+    (Transform.INVERT_DROPOUT, net),
 ]
 
 
@@ -249,7 +255,16 @@ def test_a_transform_without_an_object_says_so(transform: Transform, model: Any)
     assert result.error.kind == "Unsupported"
 
 
-@pytest.mark.parametrize("transform", [t for t in Transform if t not in dict(NOTHING_TO_DO)])
+WITH_DATA_OF_THEIR_OWN = {
+    *(Transform.RELABEL, Transform.SHIFT_TARGETS, Transform.VALIDATION_LABELS_AS_TRAINING),
+    *(Transform.FLIP_PICTURES, Transform.SHIFT_PICTURES, Transform.ROTATE_PICTURES),
+}
+"""See test_transforms_of_targets.py and test_pictures.py."""
+
+
+@pytest.mark.parametrize(
+    "transform", [t for t in Transform if t not in dict(NOTHING_TO_DO) and t not in WITH_DATA_OF_THEIR_OWN]
+)
 def test_what_is_changed_can_be_trained_and_evaluated(transform: Transform) -> None:
     data = two(numbers) if "TARGET" in transform.name else two()
     outputs, loss = (1, "mse_loss") if "TARGET" in transform.name else (3, "cross_entropy")

@@ -85,6 +85,7 @@ def test_a_planted_overlap_of_a_quarter_is_measured() -> None:
     seen = profile((train, (x, y)))
     assert seen.overlap_share == pytest.approx(0.25)
     assert seen.overlap_control == 0
+    assert seen.distinct_in_a_column == 1
 
 
 def test_rows_that_repeat_by_nature_repeat_in_the_control_too() -> None:
@@ -97,6 +98,7 @@ def test_rows_that_repeat_by_nature_repeat_in_the_control_too() -> None:
     assert seen.overlap_control > 0.95
     assert seen.duplicate_share == pytest.approx(seen.duplicate_share_by_chance, abs=0.05)
     assert seen.fraction_one_hot == 1.0
+    assert (seen.distinct_in_a_column or 1.0) < 0.1
 
 
 def test_equal_inputs_with_other_labels_contradict() -> None:
@@ -187,6 +189,34 @@ def test_validation_on_another_scale_is_measured() -> None:
 def tokens(rows: int, *, seed: int, shift: int) -> Pair:
     ids = torch.randint(11, (rows, 14), generator=torch.Generator().manual_seed(seed))
     return ids[:, :12], ids[:, shift : shift + 12]
+
+
+@pytest.mark.parametrize("shown", [0, 1])
+def test_of_two_texts_the_one_that_the_targets_continue_is_compared(shown: int) -> None:
+    """A translation: the model is given the source, and the target so far, shifted (1) or by mistake not (0)."""
+
+    class Translator(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.letters, self.head = nn.Embedding(9, 4), nn.Linear(4, 9)
+
+        def forward(self, source: Tensor, so_far: Tensor) -> Tensor:
+            out: Tensor = self.head(self.letters(source) + self.letters(so_far))
+            return out
+
+    class Pairs(Dataset[Any]):
+        source = torch.randint(9, (40, 6), generator=torch.Generator().manual_seed(1))
+        target = torch.randint(9, (40, 6), generator=torch.Generator().manual_seed(2))
+
+        def __len__(self) -> int:
+            return len(self.source)
+
+        def __getitem__(self, index: int) -> tuple[tuple[Tensor, Tensor], Tensor]:
+            return (self.source[index], self.target[index].roll(shown)), self.target[index]
+
+    seen = profile((Pairs(), Pairs()), model=Translator, task=Task.LANGUAGE_MODEL)
+    same, right = seen.unshifted_targets_share or 0.0, seen.shifted_targets_share or 0.0
+    assert (same > 0.99, right > 0.9) == ((False, True) if shown else (True, False))
 
 
 @pytest.mark.parametrize(("shift", "field"), [(1, "shifted"), (0, "unshifted"), (2, "twice_shifted")])

@@ -339,6 +339,47 @@ def test_a_network_of_zeros_holds_nothing_but_copies() -> None:
     ]
 
 
+class OwnSwish(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x * torch.sigmoid(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        s = torch.sigmoid(x)
+        return gradients[0] * (s + x * s * (1 - s))
+
+
+@pytest.mark.parametrize(
+    "between",
+    [lambda x: x * torch.sigmoid(x), OwnSwish.apply, lambda x: torch.tanh(x) * torch.sigmoid(x)],
+    ids=["swish", "of a function of one's own", "a cell's"],
+)
+def test_a_sigmoid_that_is_multiplied_with_what_depends_on_the_input_is_a_gate(between: Any) -> None:
+    assert layer(measured(lambda: Functional(between)), "first").activation == "other"
+
+
+def test_a_sigmoid_times_a_number_is_an_activation() -> None:
+    assert layer(measured(lambda: Functional(lambda x: 3 * torch.sigmoid(x))), "first").activation == "sigmoid"
+
+
+def test_equal_units_that_no_gradient_reaches_are_copies_all_the_same() -> None:
+    def dead() -> nn.Module:
+        model = constant(Functional(torch.relu), bias=False)
+        nn.init.constant_(model.first.bias, -100.0)
+        return model
+
+    def apart() -> nn.Module:
+        model = Functional(torch.relu)
+        nn.init.constant_(model.first.bias, -100.0)
+        return model
+
+    assert layer(measured(dead), "first").unit_gradient_similarity == 1.0
+    assert layer(measured(apart), "first").unit_gradient_similarity == 0.0
+
+
 def test_parallel_gradients_alone_are_no_symmetry() -> None:
     class OneInput(nn.Module):
         def __init__(self) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from diagnoser.evidence.preflight import ModelProfile, StridedLayer
 from diagnoser.findings import Confidence, Severity
 from diagnoser.training.probes import model as probe_of_model
-from diagnoser.trials import Probe, ProbeKind
+from diagnoser.trials import Probe, ProbeKind, Transform
 from rules.catalog.architecture.downsampling_too_early import check
 from tests.helpers import make
 from tests.helpers.judge import fired, silent
@@ -63,3 +63,16 @@ def test_is_silent() -> None:
 )
 def test_is_silent_on(model: ModelProfile, answer: str) -> None:
     assert silent(check, model) == answer
+
+
+def test_a_first_stride_of_one_decides() -> None:
+    early = shrinking(4, 2)
+    tried = make.treatment(
+        rule="downsampling-too-early", transforms=(Transform.FULL_RESOLUTION,), before=(0.6, 0.62, 0.61)
+    )
+    assert fired(check, early).fixes[0].transforms == tried.transforms
+    better = fired(check, early, make.treatments(tried))
+    assert (better.severity, better.confidence) == (Severity.WARNING, Confidence.HIGH)
+    assert "underfitting" in better.explains
+    in_vain = make.altered(tried, {"after": (0.6, 0.61, 0.6)})
+    assert silent(check, early, make.treatments(in_vain)) == "passed"

@@ -16,6 +16,12 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
         "is the training set",
     ),
     "one row in twenty": ((make.data_profile(overlap_share=0.05),), Severity.ERROR, Confidence.HIGH, "20 of 400"),
+    "rows of measurements, multiplied before the split": (
+        (make.data_profile(overlap_share=0.4, overlap_control=0.6, duplicate_share=0.4, distinct_in_a_column=1.0),),
+        Severity.WARNING,
+        Confidence.HIGH,
+        "multiplied before the split",
+    ),
     "more than rows that repeat by nature": (
         (make.data_profile(overlap_share=0.3, overlap_control=0.02),),
         Severity.ERROR,
@@ -33,6 +39,10 @@ SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
                 overlap_share=1 / 30,
             ),
         ),
+        "passed",
+    ),
+    "a few copies among measurements": (
+        (make.data_profile(overlap_share=0.05, overlap_control=0.06, distinct_in_a_column=1.0),),
         "passed",
     ),
     "a table that repeats by nature": ((make.data_profile(overlap_share=0.6, overlap_control=0.55),), "passed"),

@@ -7,12 +7,14 @@ import pytest
 from diagnoser.evidence.preflight import Score
 from diagnoser.findings import Confidence, Severity
 from diagnoser.records import Record
+from diagnoser.trials import Transform
 from rules.catalog.data.validation_preprocessed_differently import check
 from tests.helpers import make
 from tests.helpers.judge import fired, silent
 
 RAW = make.data_profile(validation_shift=4.8, validation_std_ratio=255.0)
 FAILS = make.baselines(scores=(Score(name="linear", train=0.99, validation=0.2),), held_out_training=0.94)
+MAPPED = make.treatments(make.treatment(transforms=(Transform.VALIDATION_AS_TRAINING,)))
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     "raw validation pictures": ((RAW,), Severity.ERROR, Confidence.MEDIUM, "255 times"),
     "raw validation pictures that a simple model cannot read": (
@@ -20,6 +22,18 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
         Severity.ERROR,
         Confidence.HIGH,
         "fails on them",
+    ),
+    "raw validation pictures, and mapped ones are recognised": (
+        (RAW, MAPPED),
+        Severity.ERROR,
+        Confidence.HIGH,
+        "in one scale",
+    ),
+    "a time series may drift, even if mapping it helps": (
+        (make.data_profile(input_kind="sequence", validation_shift=3.5), MAPPED),
+        Severity.INFO,
+        Confidence.LOW,
+        "in one scale",
     ),
     "a validation set that hardly varies": (
         (make.data_profile(validation_std_ratio=0.004),),

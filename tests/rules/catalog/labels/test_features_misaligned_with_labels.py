@@ -13,6 +13,8 @@ CHANCE = make.baselines(
     scores=(Score(name="linear", train=0.3, validation=0.11), Score(name="knn", train=None, validation=0.09)),
     held_out_training=0.1,
 )
+SAME = make.altered(CHANCE, {"reference": make.reference(validation=0.11, held_out_training=0.12)})
+LEARNED = make.altered(CHANCE, {"reference": make.reference()})
 LOST = make.curves(runs=tuple(make.curve_run(seed=seed, validation_metric=(0.09, 0.11, 0.1)) for seed in range(3)))
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     "nothing predicts the labels, and the small set is memorised": (
@@ -21,9 +23,16 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
         Confidence.MEDIUM,
         "shuffled apart",
     ),
+    "nor does a small network of ours": (
+        (SAME, make.overfit(), LOST),
+        Severity.ERROR,
+        Confidence.MEDIUM,
+        "neighbours, a small perceptron of ours (750 updates) and the network itself",
+    ),
 }
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
     "simple models find signal": ((make.baselines(),), "passed"),
+    "our small network finds signal": ((LEARNED, make.overfit(), LOST), "passed"),
     "only the network finds signal": ((CHANCE, make.overfit(), make.curves()), "passed"),
     "a network that cannot memorise either": (
         (CHANCE, make.overfit(attempts=(make.stuck_attempt(),)), LOST),

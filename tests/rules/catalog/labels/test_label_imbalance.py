@@ -5,6 +5,7 @@ import pytest
 from diagnoser.evidence.steps import Curves
 from diagnoser.findings import Confidence, Severity
 from diagnoser.records import Record
+from diagnoser.trials import Transform
 from rules.catalog.labels.label_imbalance import check
 from tests.helpers import make
 from tests.helpers.judge import fired, silent
@@ -26,6 +27,16 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
         Severity.WARNING,
         Confidence.MEDIUM,
         "5%",
+    ),
+    "class weights help": (
+        (
+            UNEVEN,
+            runs(1.0, 0.0),
+            make.treatments(make.treatment(transforms=(Transform.WEIGHT_CLASSES,), metric="balanced_accuracy")),
+        ),
+        Severity.WARNING,
+        Confidence.HIGH,
+        "19 : 1",
     ),
     "focal loss helps": (
         (UNEVEN, runs(1.0, 0.0), make.treatments(make.treatment(transforms=(), patch={"loss": "focal_loss"}))),

@@ -4,6 +4,7 @@ import pytest
 
 from diagnoser.findings import Confidence, Severity
 from diagnoser.records import Record
+from diagnoser.trials import Transform
 from rules.catalog.labels.labels_out_of_range import check
 from tests.helpers import make
 from tests.helpers.judge import fired, silent
@@ -54,3 +55,15 @@ def test_fires(records: tuple[Record, ...], severity: Severity, confidence: Conf
 @pytest.mark.parametrize(("records", "answer"), SILENT.values(), ids=SILENT)
 def test_is_silent(records: tuple[Record, ...], answer: str) -> None:
     assert silent(check, *records) == answer
+
+
+@pytest.mark.parametrize(
+    ("distinct", "outputs", "wanted"), [(10, 10, (Transform.RELABEL,)), (3, 10, (Transform.RELABEL,)), (11, 10, ())]
+)
+def test_labels_are_renumbered_by_machine_where_the_model_has_enough_outputs(
+    distinct: int, outputs: int, wanted: tuple[Transform, ...]
+) -> None:
+    data = make.data_profile(targets=make.target_profile(distinct=distinct))
+    (fix,) = fired(check, make.assumptions(classes=outputs), data, make.loss_profile(label_out_of_range=(10,))).fixes
+    assert fix.transforms == wanted
+    assert fix.advice is not None

@@ -5,6 +5,7 @@ import pytest
 from diagnoser.evidence.preflight import DataProfile
 from diagnoser.findings import Confidence, Severity
 from diagnoser.records import Record
+from diagnoser.trials import Transform
 from rules.catalog.labels.next_token_targets_unshifted import check
 from tests.helpers import make
 from tests.helpers.judge import fired, silent
@@ -46,3 +47,9 @@ def test_fires(records: tuple[Record, ...], severity: Severity, confidence: Conf
 @pytest.mark.parametrize(("records", "answer"), SILENT.values(), ids=SILENT)
 def test_is_silent(records: tuple[Record, ...], answer: str) -> None:
     assert silent(check, *records) == answer
+
+
+@pytest.mark.parametrize("share", ["unshifted_targets_share", "twice_shifted_targets_share"])
+def test_targets_are_shifted_by_machine(share: str) -> None:
+    (fix,) = fired(check, SPEC, shifted(**{share: 1.0})).fixes
+    assert fix.transforms == (Transform.SHIFT_TARGETS,)

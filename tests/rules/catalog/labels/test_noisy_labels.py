@@ -3,31 +3,35 @@
 import pytest
 
 from diagnoser.findings import Confidence, Severity
-from diagnoser.records import Record
+from diagnoser.records import JsonValue, Record
+from diagnoser.spec.fields import Loss, TrainingSpec
 from rules.catalog.labels.noisy_labels import check
 from tests.helpers import make
 from tests.helpers.judge import fired, silent
 
-KNOWN = make.assumptions()
+SPEC, KNOWN = make.spec(), make.assumptions()
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     "a tenth of the rows contradict": (
-        (make.data_profile(contradiction_share=0.1), KNOWN),
+        (SPEC, make.data_profile(contradiction_share=0.1), KNOWN),
         Severity.WARNING,
         Confidence.HIGH,
         "100 training rows",
     ),
     "a small table is ambiguous by nature": (
-        (make.data_profile(contradiction_share=0.3, duplicate_share_by_chance=0.6), KNOWN),
+        (SPEC, make.data_profile(contradiction_share=0.3, duplicate_share_by_chance=0.6), KNOWN),
         Severity.INFO,
         Confidence.MEDIUM,
         "nature of the task",
     ),
 }
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
-    "consistent labels": ((make.data_profile(), KNOWN), "passed"),
-    "text": ((make.data_profile(contradiction_share=0.4), make.assumptions(task="language_model")), "not_applicable"),
+    "consistent labels": ((SPEC, make.data_profile(), KNOWN), "passed"),
+    "text": (
+        (SPEC, make.data_profile(contradiction_share=0.4), make.assumptions(task="language_model")),
+        "not_applicable",
+    ),
     "real targets": (
-        (make.data_profile(targets=make.target_profile(kind="real"), contradiction_share=0.4), KNOWN),
+        (SPEC, make.data_profile(targets=make.target_profile(kind="real"), contradiction_share=0.4), KNOWN),
         "not_applicable",
     ),
 }
@@ -43,3 +47,24 @@ def test_fires(records: tuple[Record, ...], severity: Severity, confidence: Conf
 @pytest.mark.parametrize(("records", "answer"), SILENT.values(), ids=SILENT)
 def test_is_silent(records: tuple[Record, ...], answer: str) -> None:
     assert silent(check, *records) == answer
+
+
+SMOOTHED: dict[str, tuple[TrainingSpec, dict[str, JsonValue] | None]] = {
+    "named": (make.spec(loss=Loss(name="cross_entropy")), {"loss.args.label_smoothing": 0.1}),
+    "suggested by the task": (
+        make.spec(loss=None),
+        {"loss": {"name": "cross_entropy", "args": {"label_smoothing": 0.1}}},
+    ),
+    "smoothed already": (make.spec(loss=Loss(name="cross_entropy", args={"label_smoothing": 0.05})), None),
+    "inside a step": (make.spec(loss=None, step="project:step"), None),
+}
+
+
+@pytest.mark.parametrize(("spec", "patch"), SMOOTHED.values(), ids=SMOOTHED)
+def test_label_smoothing_is_tried_where_the_loss_is_cross_entropy(
+    spec: TrainingSpec, patch: dict[str, JsonValue] | None
+) -> None:
+    tried = [
+        fix for fix in fired(check, spec, make.data_profile(contradiction_share=0.1), KNOWN).fixes if fix.can_be_tried
+    ]
+    assert [fix.patch for fix in tried] == ([] if patch is None else [patch])

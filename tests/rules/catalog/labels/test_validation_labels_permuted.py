@@ -5,6 +5,7 @@ import pytest
 from diagnoser.evidence.preflight import Baselines, Score
 from diagnoser.findings import Confidence, Severity
 from diagnoser.records import Record
+from diagnoser.trials import Transform
 from rules.catalog.labels.validation_labels_permuted import check
 from tests.helpers import make
 from tests.helpers.judge import fired, silent
@@ -16,6 +17,7 @@ def scored(validation: float, **changes: object) -> Baselines:
     return make.baselines(**({"scores": scores, "permutation": shifted} | changes))
 
 
+RENUMBERED = make.treatment(transforms=(Transform.VALIDATION_LABELS_AS_TRAINING,))
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     "labels shifted by one": (
         (make.data_profile(), scored(0.01, best_permuted_validation=0.93)),
@@ -31,6 +33,16 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
         Severity.ERROR,
         Confidence.MEDIUM,
         "0 → 1, 1 → 0",
+    ),
+    "two labels exchanged, and the user's model says so too": (
+        (
+            make.data_profile(),
+            scored(0.75, best_permuted_validation=0.94, permutation=(1, 0, 2, 3, 4, 5, 6, 7, 8, 9)),
+            make.treatments(RENUMBERED),
+        ),
+        Severity.ERROR,
+        Confidence.HIGH,
+        "your own model",
     ),
 }
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {

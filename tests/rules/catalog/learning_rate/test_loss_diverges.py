@@ -24,17 +24,41 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
         Confidence.HIGH,
         "is lost (not finite)",
     ),
+    "a loss that is lost after one huge step": (
+        (runs(3, outcome=Outcome.DIVERGED, smoothed=(2.2, nan)),),
+        Severity.ERROR,
+        Confidence.HIGH,
+        "is lost (not finite)",
+    ),
     "a loss that ends above its start": (
         (runs(2, smoothed=(2.3, 1.5, 4.0)),),
         Severity.ERROR,
         Confidence.MEDIUM,
         "ends at 4",
     ),
-    "weights that run away": ((runs(3, weight_norm_end=1e4),), Severity.ERROR, Confidence.MEDIUM, "weights grow"),
+    "weights that run away": (
+        (runs(3, weight_norm_end=1e4, smoothed=(2.3, 2.2, 2.4)),),
+        Severity.ERROR,
+        Confidence.MEDIUM,
+        "weights grow",
+    ),
 }
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
     "a healthy run": ((make.curves(),), "passed"),
     "one seed of three": ((runs(1, smoothed=(2.3, 1.5, 4.0)),), "passed"),
+    "weights drawn too small that grow while they learn": ((runs(3, weight_norm_end=1e4),), "passed"),
+    "a loss that one operation breaks, without a rise": (
+        (runs(3, outcome=Outcome.DIVERGED, smoothed=(2.3, 1.9, nan)),),
+        "passed",
+    ),
+    "a gradient that breaks at the first update": (
+        (
+            runs(
+                3, outcome=Outcome.DIVERGED, smoothed=(2.2, nan), first_non_finite="gradient of a", weight_norm_end=nan
+            ),
+        ),
+        "passed",
+    ),
     "a rise close to zero": ((runs(3, smoothed=(2.3, 0.001, 0.01)),), "passed"),
     "a noisy objective that stays at its level": ((runs(3, initial_loss=1.0, smoothed=(1.0, 0.8, 1.05)),), "passed"),
     "a loss that is not finite before training": ((runs(3, initial_loss=nan),), "not_applicable"),

@@ -44,3 +44,11 @@ def test_fires(records: tuple[Record, ...], severity: Severity, confidence: Conf
 @pytest.mark.parametrize(("records", "answer"), SILENT.values(), ids=SILENT)
 def test_is_silent(records: tuple[Record, ...], answer: str) -> None:
     assert silent(check, *records) == answer
+
+
+def test_a_decay_is_tried_too_where_there_is_no_schedule() -> None:
+    cosine = {"scheduler": {"name": "cosine"}}
+    bare = make.spec(optimizer={"lr": 0.1}, scheduler=None)
+    assert cosine in [fix.patch for fix in fired(check, bare, runs()).fixes]
+    decaying = make.spec(optimizer={"lr": 0.1}, scheduler={"name": "StepLR", "args": {"step_size": 5}})
+    assert cosine not in [fix.patch for fix in fired(check, decaying, runs()).fixes]

@@ -6,6 +6,7 @@ from diagnoser.evidence.preflight import LayerProfile, ModelProfile
 from diagnoser.evidence.steps import Curves
 from diagnoser.findings import Confidence, Severity
 from diagnoser.records import Record
+from diagnoser.trials import Transform
 from rules.catalog.normalisation.batch_norm_statistics_stale import check
 from tests.helpers import make
 from tests.helpers.judge import fired, silent
@@ -63,3 +64,8 @@ def test_fires(records: tuple[Record, ...], severity: Severity, confidence: Conf
 @pytest.mark.parametrize(("records", "answer"), SILENT.values(), ids=SILENT)
 def test_is_silent(records: tuple[Record, ...], answer: str) -> None:
     assert silent(check, *records) == answer
+
+
+def test_statistics_that_follow_are_tried_first() -> None:
+    fixes = fired(check, model(norm()), runs(eval=0.9)).fixes
+    assert [fix.transforms for fix in fixes] == [(Transform.TRACK_NORM_STATISTICS,), (Transform.GROUP_NORM,)]

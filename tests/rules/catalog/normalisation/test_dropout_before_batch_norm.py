@@ -31,9 +31,11 @@ def runs(*, train: float = 0.05, eval: float, fresh: float = 0.05, **changes: ob
 DROP = make.layer_profile("drop", type="Dropout", parameters=0, dropout=0.5)
 BEFORE = model(DROP, norm())
 WITHOUT = make.treatment(rule="dropout-before-batch-norm", transforms=(Transform.NO_DROPOUT,), before=(0.5, 0.52, 0.51))
+MOVED = make.altered(WITHOUT, {"transforms": (Transform.MOVE_DROPOUT,)})
 IN_VAIN = make.altered(WITHOUT, {"after": (0.5, 0.51, 0.5)})
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     "another loss in eval mode": ((BEFORE, runs(eval=0.9)), Severity.INFO, Confidence.LOW, "drops values before"),
+    "better behind": ((BEFORE, runs(eval=0.9), make.treatments(MOVED)), Severity.WARNING, Confidence.HIGH, "Tried"),
     "better without": ((BEFORE, runs(eval=0.9), make.treatments(WITHOUT)), Severity.WARNING, Confidence.HIGH, "Tried"),
 }
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
@@ -56,3 +58,8 @@ def test_fires(records: tuple[Record, ...], severity: Severity, confidence: Conf
 @pytest.mark.parametrize(("records", "answer"), SILENT.values(), ids=SILENT)
 def test_is_silent(records: tuple[Record, ...], answer: str) -> None:
     assert silent(check, *records) == answer
+
+
+def test_dropout_is_moved_before_it_is_given_up() -> None:
+    tried = [fix.transforms for fix in fired(check, BEFORE, runs(eval=0.9)).fixes]
+    assert tried == [(Transform.MOVE_DROPOUT,), (Transform.NO_DROPOUT,)]

@@ -5,6 +5,7 @@ import pytest
 from diagnoser.evidence.preflight import LayerProfile, ModelProfile
 from diagnoser.findings import Confidence, Severity
 from diagnoser.records import Record
+from diagnoser.trials import Transform
 from rules.catalog.normalisation.frozen_batch_norm_drifts import check
 from tests.helpers import make
 from tests.helpers.judge import fired, silent
@@ -20,11 +21,18 @@ def model(*layers: LayerProfile) -> ModelProfile:
     return make.model_profile(layers=(*make.layers()[:1], *layers, *make.layers()[1:]))
 
 
+DRIFTING = model(norm(frozen_parameters=128))
+KEPT = make.treatment(
+    rule="frozen-batch-norm-drifts", transforms=(Transform.FROZEN_NORM_IN_EVAL,), before=(0.6, 0.62, 0.61)
+)
+IN_VAIN = make.altered(KEPT, {"after": (0.6, 0.61, 0.6)})
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
-    "in train mode": ((model(norm(frozen_parameters=128)),), Severity.INFO, Confidence.HIGH, "1 of 1"),
+    "in train mode": ((DRIFTING,), Severity.INFO, Confidence.HIGH, "1 of 1"),
+    "better in eval mode": ((DRIFTING, make.treatments(KEPT)), Severity.WARNING, Confidence.HIGH, "Tried"),
 }
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
     "in eval mode": ((model(norm(frozen_parameters=128, training_mode=False)),), "passed"),
+    "no better in eval mode": ((DRIFTING, make.treatments(IN_VAIN)), "passed"),
     "not frozen": ((model(norm()),), "not_applicable"),
     "no BatchNorm": ((make.model_profile(),), "not_applicable"),
 }

@@ -54,3 +54,11 @@ def test_is_silent(records: tuple[Record, ...], answer: str) -> None:
 def test_hidden_sigmoids_are_the_first_thing_to_replace() -> None:
     finding = fired(check, *FIRES["with sigmoids"][0])
     assert finding.fixes[0].transforms == (Transform.RELU_ACTIVATIONS,)
+
+
+def test_normalisation_is_tried_where_there_is_none() -> None:
+    plain = fired(check, *FIRES["with sigmoids"][0])
+    assert (Transform.INSERT_NORM,) in [fix.transforms for fix in plain.fixes]
+    layers = (*make.layers(), make.layer_profile("norm", type="LayerNorm"))
+    normed = fired(check, STILL, make.model_profile(layers=layers))
+    assert (Transform.INSERT_NORM,) not in [fix.transforms for fix in normed.fixes]

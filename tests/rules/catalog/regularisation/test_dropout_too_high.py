@@ -61,3 +61,9 @@ def test_fires(records: tuple[Record, ...], severity: Severity, confidence: Conf
 @pytest.mark.parametrize(("records", "answer"), SILENT.values(), ids=SILENT)
 def test_is_silent(records: tuple[Record, ...], answer: str) -> None:
     assert silent(check, *records) == answer
+
+
+@pytest.mark.parametrize(("p", "confused"), [(0.9, True), (0.5, False)])
+def test_one_minus_p_is_tried_above_one_half(p: float, confused: bool) -> None:
+    tried = [fix.transforms for fix in fired(check, make.spec(), model(p), LOW).fixes]
+    assert ((Transform.INVERT_DROPOUT,) in tried) is confused

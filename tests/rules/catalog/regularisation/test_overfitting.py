@@ -5,6 +5,7 @@ import pytest
 from diagnoser.evidence.steps import Curves
 from diagnoser.findings import Confidence, Severity, fix_key
 from diagnoser.records import JsonValue, Record
+from diagnoser.trials import Transform
 from rules.catalog.regularisation.overfitting import check
 from tests.helpers import make
 from tests.helpers.judge import fired, silent
@@ -77,3 +78,38 @@ def test_fires(records: tuple[Record, ...], severity: Severity, confidence: Conf
 @pytest.mark.parametrize(("records", "answer"), SILENT.values(), ids=SILENT)
 def test_is_silent(records: tuple[Record, ...], answer: str) -> None:
     assert silent(check, *records) == answer
+
+
+PICTURES = make.data_profile(input_kind="image", input_shape=(1, 28, 28))
+AUGMENTED = (Transform.SHIFT_PICTURES, Transform.FLIP_PICTURES, Transform.ROTATE_PICTURES)
+TRIED: dict[str, tuple[tuple[Record, ...], tuple[Transform, ...]]] = {
+    "pictures": ((make.spec(), PICTURES), AUGMENTED),
+    "pictures that are augmented already": (
+        (make.spec(data=make.spec().data.model_copy(update={"plain_args": {"augment": False}})), PICTURES),
+        (),
+    ),
+    "tiny pictures": ((make.spec(), make.data_profile(input_kind="image", input_shape=(1, 4, 4))), ()),
+    "a table": ((make.spec(), make.data_profile()), ()),
+    "a model without dropout": ((make.spec(), make.model_profile()), (Transform.INSERT_DROPOUT,)),
+    "a model with dropout": (
+        (make.spec(), make.model_profile(layers=(*make.layers(), make.layer_profile("drop", dropout=0.3)))),
+        (),
+    ),
+    "a linear model": ((make.spec(), make.model_profile(weight_layers=1)), ()),
+}
+
+
+@pytest.mark.parametrize(("records", "wanted"), TRIED.values(), ids=TRIED)
+def test_each_augmentation_and_dropout_are_fixes_of_their_own(
+    records: tuple[Record, ...], wanted: tuple[Transform, ...]
+) -> None:
+    fixes = fired(check, *records, OVERFIT).fixes
+    assert [fix.transforms for fix in fixes if fix.transforms] == [(transform,) for transform in wanted]
+
+
+def test_a_verified_augmentation_makes_the_hint_a_warning() -> None:
+    shifted = make.altered(
+        DECAY, {"patch": {}, "transforms": (Transform.SHIFT_PICTURES,), "fix": fix_key({}, (Transform.SHIFT_PICTURES,))}
+    )
+    finding = fired(check, make.spec(), runs(gap=0.3), PICTURES, make.treatments(shifted))
+    assert (finding.severity, finding.confidence) == (Severity.WARNING, Confidence.HIGH)

@@ -29,6 +29,7 @@ NO_SIGNAL = make.baselines(
         {"name": "knn", "train": None, "validation": 0.12},
     )
 )
+ONLY_A_NETWORK = make.altered(NO_SIGNAL, {"reference": make.reference(validation=0.9)})
 KNN = make.baselines(
     scores=({"name": "linear", "train": 0.6, "validation": 0.6}, {"name": "knn", "train": None, "validation": 0.99})
 )
@@ -38,6 +39,12 @@ THEIRS = make.curves(
 RISING = make.curve_reading(classes=("good_fit", "still_improving"))
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     "at chance": ((AT_CHANCE, make.baselines()), Severity.ERROR, Confidence.HIGH, "no better than a guess"),
+    "at chance, where only a network of ours learns": (
+        (AT_CHANCE, ONLY_A_NETWORK),
+        Severity.ERROR,
+        Confidence.HIGH,
+        "while a small perceptron of ours (750 updates) reaches 0.9",
+    ),
     "one run alone": (
         (runs(0.11, seeds=1), make.baselines()),
         Severity.ERROR,
@@ -61,6 +68,10 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
     "learned": ((make.curves(), make.baselines()), "passed"),
     "data without signal": ((AT_CHANCE, NO_SIGNAL), "passed"),
+    "a network of ours is no yardstick": (
+        (runs(0.94), make.baselines(reference=make.reference(train=1.0, validation=0.99))),
+        "passed",
+    ),
     "k-NN is no yardstick": ((make.curves(), KNN), "passed"),
     "a point below a linear model": ((runs(0.92), make.baselines()), "passed"),
     "another metric": ((make.curves(), make.baselines(metric="f1")), "unjudged"),
