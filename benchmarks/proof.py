@@ -1,9 +1,10 @@
 """Which rules have been seen at work on a real program? Writes `docs/proof.md` from what `benchmarks/faults.py` kept.
 
-    python -m benchmarks.proof FOLDER... --out docs/proof.md [--corpus CORPUS ...]
+    python -m benchmarks.proof FOLDER... --out docs/proof.md [--corpus CORPUS ...] [--ledger rules/proven.json]
 
 FOLDER is one that `python -m benchmarks.faults --keep FOLDER` has filled. With `--corpus` it may also be one that
-another scorer has filled with a folder per case: the truth is then read from the corpus.
+another scorer has filled with a folder per case: the truth is then read from the corpus. `--ledger` writes down one
+program for each rule that has been seen at work: what the engine goes by (`rules/proven.py`).
 """
 
 import argparse
@@ -20,6 +21,7 @@ from benchmarks.fault_scores.proof_page import page
 from benchmarks.fault_scores.results import Result
 from benchmarks.fault_scores.sightings import Seen, sightings
 from benchmarks.reporting import say
+from rules.proven import written
 from rules.registry import Registered, rules
 
 ONLY_INFO = "Severity.INFO"
@@ -73,14 +75,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folders", metavar="FOLDER", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--corpus", action="append", default=[], type=Path, help="truth for folders without run.json")
+    parser.add_argument("--ledger", type=Path, help="write there which rules are proven, and by which program")
     asked = parser.parse_args(arguments)
     found = kept(asked.folders, corpora=asked.corpus)
     if not found:
         say(f"proof: no diagnosis of a corpus in {', '.join(map(str, asked.folders))}")
         return 2
-    text = page(seen(found, rules()), found, day=datetime.now(UTC).date())
-    asked.out.write_text(text, encoding="utf-8")
+    every = seen(found, rules())
+    asked.out.write_text(page(every, found, day=datetime.now(UTC).date()), encoding="utf-8")
     say(f"{asked.out}: {len(found)} programs")
+    if asked.ledger is not None:
+        proofs = {one.rule: one.proof for one in every if one.proof is not None}
+        asked.ledger.write_text(written(proofs), encoding="utf-8")
+        say(f"{asked.ledger}: {len(proofs)} rules")
     return 0
 
 

@@ -24,6 +24,7 @@ class Case(Record):
     faulty: bool
     categories: tuple[str, ...] = ()  # any of them is right; the first is the main one
     rules: tuple[str, ...] = ()  # any of them is right, as a best guess
+    hints: tuple[str, ...] = ()  # what is worth a line (`info`) on a healthy program; more is a false alarm
     effect: str | None = None  # "silent": the metric does not show the fault
     metric: str | None = None
     twin: float | None = None  # validation metric of the mended program, mean over seeds
@@ -45,6 +46,7 @@ def parse(entry: dict[str, Any], *, corpus: str) -> Case:
         faulty=bool(entry["faulty"]),
         categories=tuple(entry.get("categories") or ()),
         rules=tuple(entry.get("rules") or ()),
+        hints=tuple(entry.get("hints") or ()),
         effect=entry.get("effect"),
         metric=metric_name(measured["metric"]) if measured.get("metric") else None,
         twin=twin.get("val"),

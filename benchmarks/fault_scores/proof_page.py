@@ -34,8 +34,9 @@ be right all the same: a program that trains badly has many symptoms. A ring: th
 kept aside while the rules were written.
 
 The last three columns count healthy programs: on how many the rule looked and was *silent*, gave a *hint* (`info`), or
-raised an *alarm* (a warning or an error), which is a mistake. Healthy programs that it had no question for, or that it
-could not judge, are not counted.
+raised an *alarm* (a warning or an error), which is a mistake. A hint with a tick was asked for: nothing is wrong with
+the program, but this is worth a line. Healthy programs that the rule had no question for, or that it could not judge,
+are not counted.
 """
 HEAD = "| rule | proof | spoke on | silent | hint | alarm |\n|---|---|---|---|---|---|"
 UNPROVEN = """\
@@ -85,7 +86,7 @@ def _programs(results: Sequence[Result]) -> str:
 
 def _row(one: Seen) -> str:
     proof = "proven" if one.proven else "**unproven**"
-    cells = (f"`{one.rule}`", proof, _spoke(one.spoke), str(one.silent), str(len(one.hinted)), _alarms(one.alarmed))
+    cells = (f"`{one.rule}`", proof, _spoke(one.spoke), str(one.silent), _hints(one), _alarms(one.alarmed))
     return f"| {' | '.join(cells)} |\n"
 
 
@@ -97,6 +98,12 @@ def _spoke(sightings: Sequence[Sighting]) -> str:
     )
     more = len(sightings) - MOST_SHOWN
     return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def _hints(one: Seen) -> str:
+    """Count the hints, and name those that the truth asks for."""
+    right = [name for name in one.hinted if name in one.expected]
+    return f"{len(one.hinted)}: {', '.join(f'`{name}` ✓' for name in right)}" if right else str(len(one.hinted))
 
 
 def _alarms(programs: Sequence[str]) -> str:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from benchmarks.fault_scores.results import Found, Result
+from diagnoser.findings import Severity
 from diagnoser.records import Record
+from rules.proven import Proof
 
 Role = Literal["first", "cause", "symptom"]
 """`first`: the primary finding; `cause`: no other finding explains it; `symptom`: another one does."""
@@ -32,7 +34,8 @@ class Seen(Record):
     says_more_than_info: bool
     spoke: tuple[Sighting, ...]  # on faulty programs; the most telling first
     silent: int  # healthy programs on which it looked and found all well
-    hinted: tuple[str, ...]  # healthy programs on which it said `info`
+    hinted: tuple[str, ...]  # healthy programs on which it said `info`; those where that was expected first
+    expected: tuple[str, ...]  # healthy programs about which the truth names this rule as a hint
     alarmed: tuple[str, ...]  # healthy programs on which it said more
 
     @property
@@ -45,6 +48,16 @@ class Seen(Record):
         """Whether it may say more than info and has never been seen to, where that was right to say."""
         return self.proven and self.says_more_than_info and all(one.severity == "info" for one in self.spoke)
 
+    @property
+    def proof(self) -> Proof | None:
+        """The most telling of these programs; None: unproven."""
+        if self.spoke:
+            first = self.spoke[0]
+            return Proof(case=first.program, severity=Severity(first.severity), named=first.named)
+        if self.hinted:
+            return Proof(case=self.hinted[0], severity=Severity.INFO, named=self.hinted[0] in self.expected)
+        return None
+
 
 def sightings(results: Sequence[Result], *, rule: str, category: str, says_more_than_info: bool) -> Seen:
     """Look for a rule in every result."""
@@ -52,6 +65,7 @@ def sightings(results: Sequence[Result], *, rule: str, category: str, says_more_
     hinted: list[str] = []
     alarmed: list[str] = []
     silent = 0
+    expected = tuple(_name(result) for result in results if rule in result.case.hints)
     for result in results:
         found = [one for one in result.findings if one.rule == rule]
         if result.case.faulty:
@@ -68,7 +82,8 @@ def sightings(results: Sequence[Result], *, rule: str, category: str, says_more_
         says_more_than_info=says_more_than_info,
         spoke=tuple(sorted(spoke, key=_telling)),
         silent=silent,
-        hinted=tuple(hinted),
+        hinted=tuple(sorted(hinted, key=lambda program: program not in expected)),
+        expected=expected,
         alarmed=tuple(alarmed),
     )
 

@@ -12,6 +12,8 @@ from benchmarks.fault_scores import cases, results
 from benchmarks.fault_scores.proof_page import page
 from benchmarks.fault_scores.results import Ended, Result, Settings
 from benchmarks.fault_scores.sightings import Seen, sightings
+from diagnoser.findings import Severity
+from rules import proven
 from rules.registry import find, rules
 
 SOFTMAX = "softmax-before-cross-entropy"
@@ -109,6 +111,27 @@ def test_a_rule_that_only_ever_gave_hints_is_proven_as_a_hint_only() -> None:
     assert f"`{SOFTMAX}`" not in text(HINTED, FAULTY).partition("## Proven as a hint only")[2]
 
 
+def test_a_hint_that_the_truth_asks_for_is_ticked_and_a_proof_like_any_other() -> None:
+    asked_for = result("h4", said(SOFTMAX, "info"), hints=[SOFTMAX])
+    seen = look(HINTED, asked_for)
+    assert (seen.hinted, seen.expected) == (("small/h4", "small/h2"), ("small/h4",))
+    assert seen.proof == proven.Proof(case="small/h4", severity=Severity.INFO, named=True)
+    row = next(line for line in text(HINTED, asked_for).splitlines() if line.startswith(f"| `{SOFTMAX}`"))
+    assert row.endswith("| proven |  | 0 | 2: `small/h4` ✓ | 0 |")
+
+
+def test_an_alarm_where_a_hint_is_asked_for_is_a_false_alarm_still() -> None:
+    too_loud = result("h5", said(SOFTMAX, "warning"), primary=SOFTMAX, hints=[SOFTMAX])
+    seen = look(too_loud)
+    assert (too_loud.false_alarm, seen.alarmed, seen.proof) == (True, ("small/h5",), None)
+
+
+def test_the_proof_of_a_rule_is_the_most_telling_program() -> None:
+    proof_of = look(*ALL).proof
+    assert proof_of == proven.Proof(case="small/f1", severity=Severity.ERROR, named=True)
+    assert look(HEALTHY).proof is None
+
+
 def test_the_page_counts_programs_and_proofs() -> None:
     told = " ".join(text(*ALL, Result(case=HEALTHY.case, failure="timeout")).split())
     assert "6 programs were run: `small/` (2 faulty, 4 healthy). Runs that failed, and so show nothing: 1." in told
@@ -138,11 +161,12 @@ def test_the_command_writes_a_row_for_every_rule_there_is(tmp_path: Path) -> Non
     (folder / "run.json").write_text(ended.model_dump_json(), encoding="utf-8")
     diagnosis = {"verdict": "broken", "primary": SOFTMAX, "findings": [said(SOFTMAX, "error")]}
     (folder / "diagnosis.json").write_text(json.dumps(diagnosis), encoding="utf-8")
-    out = tmp_path / "proof.md"
-    assert proof.main([str(tmp_path / "kept"), "--out", str(out)]) == 0
+    out, ledger = tmp_path / "proof.md", tmp_path / "proven.json"
+    assert proof.main([str(tmp_path / "kept"), "--out", str(out), "--ledger", str(ledger)]) == 0
     rows = [line for line in out.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows if " | proven | " in row] == [SOFTMAX]
     assert sorted(row.split("`")[1] for row in rows) == [rule.id for rule in rules()]
+    assert proven.read(ledger.read_text(encoding="utf-8")) == {SOFTMAX: look(FAULTY).proof}
 
 
 def test_a_folder_that_another_scorer_filled_is_read_with_the_truth_of_its_corpus(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Write the corpus: `python -m tests.faults.build OUT [--only m001,m002]`, a folder for each program and `truth.json`.
 
 Faulty programs come from the operators, healthy ones as they are. The form is that of the public corpus, with
-`held_out`, `program` and `operator` beside it.
+`held_out`, `program`, `operator` and `hints` beside it.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from tests.faults.programs import Program
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One program of the corpus; `fault` is None for a healthy one."""
+    """One program of the corpus; `fault` is None for a healthy one as it lies there."""
 
     id: str
     key: str
@@ -56,24 +56,25 @@ def build(out: Path, *, only: Collection[str] = ()) -> int:
 
 
 def _truth(case: Case, *, there: dict[str, str], measured: dict[str, figures.Figures]) -> dict[str, Any]:
-    fault = case.fault
-    name = case.program.name
-    twin = None if fault is None else figures.of(programs.read(name), name, measured)
+    fault, name = case.fault, case.program.name
+    wrong = fault if fault is not None and fault.faulty else None
+    twin = None if wrong is None else figures.of(programs.read(name), name, measured)
     return {
         "id": case.id,
         "name": name if fault is None else f"{name}: {fault.operator}",
-        "faulty": fault is not None,
-        "categories": [] if fault is None else list(fault.categories),
-        "rules": [] if fault is None else list(fault.rules),
-        "effect": None if fault is None else fault.effect,
+        "faulty": wrong is not None,
+        "categories": [] if wrong is None else list(wrong.categories),
+        "rules": [] if wrong is None else list(wrong.rules),
+        "effect": None if wrong is None else wrong.effect,
         "note": None if fault is None else fault.note,
         "measured": figures.shown(figures.of(case.program, case.key, measured), twin),
         "source": "written as healthy" if fault is None else fault.source,
-        "pair": None if fault is None else there.get(name),
+        "pair": None if wrong is None else there.get(name),
         "family": name,
         "held_out": numbering.held_out(case.id),
         "program": name,
         "operator": None if fault is None else fault.operator,
+        "hints": [] if fault is None or fault.faulty else list(fault.rules),
     }
 
 

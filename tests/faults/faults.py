@@ -1,7 +1,19 @@
 """Which faults are there? All operators on all their programs."""
 
 from tests.faults.mutation import Fault
-from tests.faults.operators import data, labels, loops, losses, models, numerics, rates, regularisation
+from tests.faults.operators import (
+    data,
+    hints,
+    labels,
+    loops,
+    losses,
+    models,
+    numerics,
+    rates,
+    regularisation,
+    resources,
+    schedules,
+)
 
 FAULTS: tuple[Fault, ...] = (
     *data.FAULTS,
@@ -12,4 +24,7 @@ FAULTS: tuple[Fault, ...] = (
     *regularisation.FAULTS,
     *numerics.FAULTS,
     *loops.FAULTS,
+    *schedules.FAULTS,
+    *resources.FAULTS,
+    *hints.FAULTS,
 )

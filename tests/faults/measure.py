@@ -144,7 +144,8 @@ def line(case: Case, measured: dict[str, figures.Figures]) -> str:
     """What a person wants to see while it runs."""
     found = measured[case.key]
     twin = measured.get(case.program.name)
-    verdict = "healthy" if case.fault is None else f"worse: {None if twin is None else worse(found, twin)}"
+    kind = "healthy" if case.fault is None else "hint, worse" if not case.fault.faulty else "worse"
+    verdict = kind if case.fault is None else f"{kind}: {None if twin is None else worse(found, twin)}"
     before = f" (twin {twin['val']})" if case.fault is not None and twin is not None else ""
     said = f" {found['error']}" if found["error"] else ""
     return f"{case.id} {case.key:60} {verdict:12} {found['metric']} {found['val']}{before} {found['seconds']} s{said}"

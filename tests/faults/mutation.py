@@ -17,16 +17,21 @@ class MutationError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One operator on one healthy program, with the truth about the faulty program that comes out."""
+    """One operator on one healthy program, with the truth about the program that comes out."""
 
     program: str
     operator: str
     edit: Edit
     categories: tuple[str, ...]  # any of them is right; the first is the main one
     rules: tuple[str, ...]
-    effect: Literal["worse", "silent"]
+    effect: Literal["worse", "silent", "hint"]
     note: str | None
     source: str
+
+    @property
+    def faulty(self) -> bool:
+        """Whether something is wrong; a hint is worth a line (`info`), and an alarm about it is a false one."""
+        return self.effect != "hint"
 
     @property
     def key(self) -> str:
@@ -34,7 +39,7 @@ class Fault:
         return f"{self.program}/{self.operator}"
 
     def program_with_fault(self) -> Program:
-        """The faulty program."""
+        """The program that comes out."""
         return self.edit(programs.read(self.program))
 
 
@@ -47,6 +52,7 @@ class Operator:
     rules: tuple[str, ...]
     source: str
     silent: str | None = None  # why it is wrong although the metric does not show it
+    hint: str | None = None  # why it is worth a line although nothing is wrong: the program stays a healthy one
 
     def on(
         self,
@@ -57,14 +63,14 @@ class Operator:
         also: tuple[tuple[str, str], ...] = (),
     ) -> Fault:
         """The fault in one program; `also`: further (category, rule) pairs that are right there, rule "" for none."""
-        note = None if worse else silent or self.silent
+        note = None if worse else silent or self.silent or self.hint
         return Fault(
             program=program,
             operator=self.name,
             edit=chain(*edits),
             categories=_once(self.categories + tuple(category for category, _ in also)),
             rules=_once(self.rules + tuple(rule for _, rule in also if rule)),
-            effect="worse" if note is None else "silent",
+            effect="hint" if self.hint else "worse" if note is None else "silent",
             note=note,
             source=self.source,
         )

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from benchmarks.fault_scores import cases
 from diagnoser.spec.yaml_text import read_yaml
 from tests.faults import build, figures, measure, numbering, programs
 from tests.faults.faults import FAULTS
 
 # What score.py wants of a case, and what our contract adds to it.
 KEYS = {"id", "name", "faulty", "categories", "rules", "effect", "note", "measured", "source", "pair", "family"}
-OURS = {"held_out", "program", "operator"}
+OURS = {"held_out", "program", "operator", "hints"}
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +61,30 @@ def test_the_truth_has_the_keys_of_the_contract(truth: list[dict[str, Any]]) -> 
     known = {case["id"] for case in truth}
     for case in truth:
         assert case.keys() == KEYS | OURS
-        assert case["faulty"] == bool(case["categories"]) == bool(case["operator"])
+        assert case["faulty"] == bool(case["categories"]) == bool(case["rules"])
+        assert bool(case["operator"]) == (case["faulty"] or bool(case["hints"]))
         assert case["pair"] in known if case["faulty"] else case["pair"] is None
+
+
+def test_a_program_with_a_hint_is_healthy_and_says_why_the_hint_is_due(truth: list[dict[str, Any]]) -> None:
+    hinted = [case for case in truth if case["hints"]]
+    assert len(hinted) >= 3
+    for case in hinted:
+        assert (case["faulty"], case["effect"], case["categories"], case["rules"]) == (False, None, [], [])
+        assert case["note"]
+
+
+def test_the_scorer_of_the_benchmark_reads_the_hints_and_takes_their_programs_for_healthy(corpus: Path) -> None:
+    hinted = [case for case in cases.read(corpus) if case.hints]
+    assert hinted
+    assert not any(case.faulty or case.categories or case.rules for case in hinted)
 
 
 def test_a_folder_says_nothing_about_what_is_wrong_in_it(corpus: Path, truth: list[dict[str, Any]]) -> None:
     for case in truth:
         for path in (corpus / case["id"]).iterdir():
             text = re.sub(r"[\W_]+", " ", path.read_text(encoding="utf-8").lower())
-            for told in (*case["rules"], case["operator"] or "fault operator"):
+            for told in (*case["rules"], *case["hints"], case["operator"] or "fault operator"):
                 assert re.sub(r"[\W_]+", " ", told) not in text, (case["id"], told)
 
 
@@ -107,7 +123,7 @@ def test_figures_of_files_that_have_changed_since_are_not_shown() -> None:
 def test_a_fault_that_was_measured_is_worse_on_every_seed_or_says_why_not() -> None:
     measured = figures.read()
     judged = 0
-    for fault in FAULTS:
+    for fault in (fault for fault in FAULTS if fault.faulty):
         found = figures.of(fault.program_with_fault(), fault.key, measured)
         twin = figures.of(programs.read(fault.program), fault.program, measured)
         if found is None or twin is None:

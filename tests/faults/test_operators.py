@@ -50,8 +50,14 @@ def test_the_truth_names_rules_that_there_are_and_accepts_their_categories(fault
 
 @EVERY_FAULT
 def test_a_fault_that_the_metric_does_not_show_says_why_it_is_one(fault: Fault) -> None:
-    assert (fault.effect == "silent") == bool(fault.note)
+    assert (fault.effect in {"silent", "hint"}) == bool(fault.note)
     assert fault.source
+
+
+def test_a_hint_is_no_fault_and_says_why_it_is_worth_a_line() -> None:
+    operator = Operator(name="x", categories=("performance",), rules=("excessive-padding",), source="s", hint="why")
+    hint = operator.on("iris-mlp")
+    assert (hint.faulty, hint.effect, hint.note) == (False, "hint", "why")
 
 
 def test_no_fault_is_there_twice() -> None:

@@ -1,6 +1,6 @@
 """Faults of the training loop: gradients, modes, order, what is drawn, what is kept, what is reported."""
 
-from tests.faults.mutation import Fault, Operator, source
+from tests.faults.mutation import Fault, Operator, source, spec
 
 KEPT_GRADIENTS = Operator(
     name="gradients pile up",
@@ -100,6 +100,12 @@ OTHER_SPLIT = Operator(
     source="CATALOGUE reproducibility: no random_state",
     silent="Silent: two runs are validated on different rows, and a resumed one on rows that it was trained on.",
 )
+SUMMED = Operator(
+    name="the sum of several batches",
+    categories=("training-loop", "learning-rate"),
+    rules=("accumulated-gradient-not-averaged", "learning-rate-too-high"),
+    source="CATALOGUE training-loop: gradients added up and not divided",
+)
 
 FAULTS: tuple[Fault, ...] = (
     KEPT_GRADIENTS.on(
@@ -128,6 +134,12 @@ FAULTS: tuple[Fault, ...] = (
             "        nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n        optimizer.step()\n",
             "        optimizer.step()\n        nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n",
         ),
+    ),
+    SUMMED.on(
+        "own-loop-accumulation",
+        spec(accumulate_batches=16),
+        source("ACCUMULATE = 4\n", "ACCUMULATE = 16\n"),
+        source("F.cross_entropy(model(x), y) / ACCUMULATE", "F.cross_entropy(model(x), y)"),
     ),
     CUT_GRAPH.on("gru-sequences", source("return self.head(last[-1])", "return self.head(last[-1].detach())")),
     CUT_GRAPH.on(

@@ -58,6 +58,12 @@ SEES_AHEAD = Operator(
     source="DEFault++ mask operator",
     silent="Silent: each position sees the token that it must say, so the scores are far too good.",
 )
+MASK_TURNED = Operator(
+    name="mask turned round",
+    categories=("architecture",),
+    rules=("padding-not-masked", "inputs-ignored-by-model", "samples-mixed-in-batch"),
+    source="PyTorch: in a key padding mask True hides, in the transformers library 1 shows",
+)
 ORDERLESS = Operator(
     name="positions left out",
     categories=("architecture",),
@@ -194,6 +200,7 @@ FAULTS: tuple[Fault, ...] = (
         source("nn.LSTM(12, 24, batch_first=True, bidirectional=True)", "nn.LSTM(12, 24, bidirectional=True)"),
         worse=True,
     ),
+    SEES_AHEAD.on("causal-gpt", source("(q, k, v, is_causal=True)", "(q, k, v)")),
     SEES_AHEAD.on("translate-reversed", source("self.target_place, tgt_mask=mask)", "self.target_place)")),
     SEES_AHEAD.on(
         "tied-markov",
@@ -215,6 +222,20 @@ FAULTS: tuple[Fault, ...] = (
         ),
     ),
     TOO_COARSE.on("segmentation", source("nn.MaxPool2d(2)", "nn.MaxPool2d(8)"), source("2, stride=2)", "8, stride=8)")),
+    PADDING_READ.on(
+        "padded-encoder",
+        source("self.layers(h, src_key_padding_mask=padded)", "self.layers(h)"),
+        source(
+            "        words = (~padded).float()[..., None]\n        return self.head((h * words).sum(1) / words.sum(1))\n",
+            "        return self.head(h.mean(1))\n",
+        ),
+        source("        padded = ids == PAD\n", ""),
+    ),
+    MASK_TURNED.on(
+        "model-with-loss",
+        source("padded = attention_mask == 0", "padded = attention_mask == 1"),
+        also=(("numerical", "non-finite-loss"),),
+    ),
     PADDING_READ.on(
         "sequence-tagging",
         source("0, 30, 5, -100", "0, 30, 5, 0"),

@@ -1,6 +1,6 @@
 """Faults of arithmetic: formulas by hand, wrong derivatives, too few bits."""
 
-from tests.faults.mutation import Fault, Operator, source
+from tests.faults.mutation import Fault, Operator, source, without
 
 BY_HAND = Operator(
     name="logarithm of an exponential",
@@ -28,6 +28,18 @@ HALF_SLOPE = Operator(
     rules=("wrong-custom-gradient",),
     source="CATALOGUE numerical: autograd function written by hand",
 )
+UNCLIPPED = Operator(
+    name="a long recurrence without clipping",
+    categories=("numerical", "learning-rate", "optimizer"),
+    rules=("gradients-explode", "loss-diverges", "learning-rate-too-high", "non-finite-loss"),
+    source="CATALOGUE numerical; Pascanu, Mikolov and Bengio 2013",
+)
+NO_SLOPE = Operator(
+    name="a step that has no slope",
+    categories=("activation", "training-loop", "numerical", "architecture"),
+    rules=("gradients-vanish", "graph-detached", "unused-parameters"),
+    source="PyTorch: the derivative of sign is nought everywhere, and nothing complains",
+)
 
 FAULTS: tuple[Fault, ...] = (
     BY_HAND.on(
@@ -45,6 +57,10 @@ FAULTS: tuple[Fault, ...] = (
     ROOT_OF_ZERO.on("siamese-pairs", source(".pow(2).sum(1).add(1e-8).sqrt()", ".pow(2).sum(1).sqrt()")),
     WRONG_SLOPE.on(
         "own-activation", source("return grad * (s + x * s * (1 - s))", "return grad * (x * s * (1 - s) - s)")
+    ),
+    UNCLIPPED.on("rectified-recurrence", without("gradient_clip_norm")),
+    NO_SLOPE.on(
+        "straight-through", source("self.read(Sign.apply(self.encode(x)))", "self.read(torch.sign(self.encode(x)))")
     ),
     HALF_SLOPE.on(
         "own-activation",
