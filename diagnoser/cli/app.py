@@ -10,7 +10,7 @@ from types import FrameType
 
 import click
 
-from diagnoser.cli import gating, measuring, reading, writing
+from diagnoser.cli import gating, measuring, packing, reading, writing
 from diagnoser.errors import DiagnoserError, EngineError, UserCodeError
 from diagnoser.version import ENGINE_VERSION
 
@@ -39,6 +39,7 @@ for command in (
     reading.report,
     reading.rules,
     reading.curves,
+    packing.pack,
     writing.init,
     writing.validate,
     writing.schema,

@@ -36,7 +36,7 @@ def test_help_of_every_command_says_what_it_does_and_loads_no_torch(tmp_path: Pa
         (["run", "--preset", "fast"], "'quick', 'standard', 'thorough'"),
         (["run", "--budget", "soon"], "write 90s, 5m or 1h"),
         (["run", "--budget", "0"], "write 90s, 5m or 1h"),
-        (["run", "--sandbox", "bwrap"], "Leave the option out to go on"),
+        (["run", "--sandbox", "docker"], "'process', 'landlock', 'bwrap', 'auto'"),
         (["run", "absent.yaml"], "there is no file absent.yaml"),
         (["run"], "`diagnoser init` writes one"),
         (["rules", "loss-divergs"], "did you mean loss-diverges?"),
