@@ -57,7 +57,10 @@ def build_model(
         with torch.no_grad(), forked(0), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch says that lazy modules are new
             layout.call(made, batch())
-    return made.to(device)
+    model = made.to(device)
+    if any(type(module).train is not nn.Module.train for module in model.modules()):
+        model.train(model.training)  # a `train` of their own (frozen norms) acts when it is called, as loops do
+    return model
 
 
 def _is_lazy(model: nn.Module) -> bool:

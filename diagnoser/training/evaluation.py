@@ -172,8 +172,8 @@ class batch_statistics_kept:  # noqa: N801  # reads as a verb, like the modes
             module.training = mode
 
 
-def evaluation_noise(workload: Workload, model: nn.Module, *, known: float | None = None) -> float:
-    """Return the spread of the validation loss over evaluations with different random states.
+def evaluation_noise(workload: Workload, model: nn.Module, *, known: float | None = None) -> float | None:
+    """Return the spread of the validation loss over evaluations with different random states; None if any is NaN.
 
     `known` is the loss of this model on all validation rows, if it was measured just now.
     """
@@ -186,7 +186,7 @@ def evaluation_noise(workload: Workload, model: nn.Module, *, known: float | Non
         if before == losses[-1]:  # nothing random in eval mode: another random state gave the same digits
             return 0.0
         before = losses[-1] if i == 0 else None
-    return statistics.stdev(losses)
+    return statistics.stdev(losses) if all(map(math.isfinite, losses)) else None
 
 
 def outlier_share(kept: tuple[Kept, ...]) -> float | None:

@@ -62,7 +62,17 @@ def test_noise_needs_one_more_pass_where_nothing_is_random_and_five_where_it_is(
         calls = counted(model)
         assert evaluation.evaluation_noise(workload, model, known=known) == unaided
         assert len(calls) == passes
+        assert unaided is not None
         assert (unaided > 0) == (make is Noisy)
+
+
+def test_of_a_loss_that_is_not_finite_there_is_no_spread() -> None:
+    workload = loaded(Noisy, two(), loss="cross_entropy")
+    model = workload.build_model(seed=0)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.fill_(float("nan"))
+    assert evaluation.evaluation_noise(workload, model) is None
 
 
 def test_the_loss_of_other_rows_is_no_yardstick_for_noise() -> None:
@@ -73,7 +83,7 @@ def test_the_loss_of_other_rows_is_no_yardstick_for_noise() -> None:
     first = evaluation.evaluate(
         workload, model, workload.validation, rows=subset, seed=derived(evaluation._SEED, "noise", 0)
     ).loss  # fmt: skip
-    assert evaluation.evaluation_noise(workload, model, known=first) > 0
+    assert (evaluation.evaluation_noise(workload, model, known=first) or 0.0) > 0
 
 
 def test_noise_is_the_spread_over_five_random_states() -> None:

@@ -43,6 +43,19 @@ def score(outputs, targets):
 """
 
 
+def test_a_models_own_way_of_training_is_asked_before_it_trains() -> None:
+    """As in fine-tuning with frozen norms: their `train` leaves them in eval mode, whatever the loop says."""
+
+    class Frozen(nn.Sequential):
+        def train(self, mode: bool = True) -> "Frozen":
+            super().train(mode)
+            self[0].eval()
+            return self
+
+    workload = loaded(lambda: Frozen(nn.BatchNorm1d(4), net()), two(), loss="cross_entropy")
+    assert [module.training for module in workload.build_model(seed=0).children()] == [False, True]
+
+
 def test_a_project_is_loaded_by_import_path(tmp_path: Path) -> None:
     workload = project(
         tmp_path, GOOD,
