@@ -106,6 +106,7 @@ class DataProfile(Record):
     channel_axis_last: bool  # shape[-1] in {1, 3, 4} and shape[1] larger: pictures as (H, W, C)
     channel_correlation_ratio: Float | None  # lag-1 correlation along the first axis / along the truly spatial one
     test_rows: int | None = None  # rows of a third split that the data factory returns; 0: there is none
+    training_rows_drawn: bool | None = None  # training rows read twice differ: augmentation
     distinct_in_a_column: Float | None = None  # tables of numbers: of the values in one column, among rows that differ
     workers: int | None = None  # processes that load training rows, where rows are read anew for each batch
     workers_repeat: bool | None = None  # two of them draw the same random numbers; None: not asked or not told

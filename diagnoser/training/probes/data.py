@@ -81,6 +81,7 @@ def _profile(workload: Workload, *, seed: int, seconds: float) -> DataProfile:
         same_order_every_epoch=_same_order(workload, seed=seed),
         declared_shuffle=workload.train.shuffle,
         reads_differ=reads.reads_differ(workload.validation),
+        training_rows_drawn=reads.reads_differ(workload.train),
         training_changes=reads.rows_change(workload.train),
         shifted_targets_share=tokens[0] if tokens else None,
         unshifted_targets_share=tokens[1] if tokens else None,

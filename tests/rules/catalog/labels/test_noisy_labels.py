@@ -1,7 +1,8 @@
-"""Do equal inputs carry different labels?"""
+"""Are labels wrong: do equal inputs contradict one another, or training rows what is learned from the others?"""
 
 import pytest
 
+from diagnoser.evidence.preflight import Baselines, Score
 from diagnoser.findings import Confidence, Severity
 from diagnoser.records import JsonValue, Record
 from diagnoser.spec.fields import Loss, TrainingSpec
@@ -10,12 +11,30 @@ from tests.helpers import make
 from tests.helpers.judge import fired, silent
 
 SPEC, KNOWN = make.spec(), make.assumptions()
+STEADY = make.data_profile(training_rows_drawn=False)
+DRAWN = make.data_profile(training_rows_drawn=True)
+
+
+def simple(validation: float, held_out: float) -> Baselines:
+    return make.baselines(
+        scores=(Score(name="linear", train=0.9, validation=validation),),
+        held_out_training=held_out,
+        standard_error=0.01,
+    )
+
+
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     "a tenth of the rows contradict": (
         (SPEC, make.data_profile(contradiction_share=0.1), KNOWN),
         Severity.WARNING,
         Confidence.HIGH,
         "100 training rows",
+    ),
+    "unseen training rows are far harder than validation": (
+        (SPEC, STEADY, KNOWN, simple(0.9, 0.5)),
+        Severity.WARNING,
+        Confidence.MEDIUM,
+        "90.0% of the validation rows",
     ),
     "a small table is ambiguous by nature": (
         (SPEC, make.data_profile(contradiction_share=0.3, duplicate_share_by_chance=0.6), KNOWN),
@@ -26,6 +45,21 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
 }
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
     "consistent labels": ((SPEC, make.data_profile(), KNOWN), "passed"),
+    "a little harder": ((SPEC, STEADY, KNOWN, simple(0.9, 0.85)), "passed"),
+    "harder, and too few rows to be sure": (
+        (SPEC, STEADY, KNOWN, make.altered(simple(0.9, 0.7), {"standard_error": 0.04})),
+        "passed",
+    ),
+    "augmented, which is harder by intent": ((SPEC, DRAWN, KNOWN, simple(0.9, 0.5)), "passed"),
+    "other classes in validation": (
+        (
+            SPEC,
+            make.altered(STEADY, {"targets": make.target_profile(validation_counts=(400, *(0,) * 9))}),
+            KNOWN,
+            simple(0.9, 0.5),
+        ),
+        "passed",
+    ),
     "text": (
         (SPEC, make.data_profile(contradiction_share=0.4), make.assumptions(task="language_model")),
         "not_applicable",

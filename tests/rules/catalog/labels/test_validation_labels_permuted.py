@@ -3,6 +3,7 @@
 import pytest
 
 from diagnoser.evidence.preflight import Baselines, Score
+from diagnoser.evidence.steps import Curves
 from diagnoser.findings import Confidence, Severity
 from diagnoser.records import Record
 from diagnoser.trials import Transform
@@ -17,6 +18,15 @@ def scored(validation: float, **changes: object) -> Baselines:
     return make.baselines(**({"scores": scores, "permutation": shifted} | changes))
 
 
+def runs(*, training: float, shift: int, seeds: int = 3) -> Curves:
+    """A network that is sure of its answers, for three classes of 100 rows, numbered otherwise by `shift`."""
+    confusion = tuple(tuple(100 * ((label + shift) % 3 == answer) for answer in range(3)) for label in range(3))
+    good = {"train_metric": (training,), "confusion": confusion}
+    straight = {"train_metric": (training,), "confusion": ((100, 0, 0), (0, 100, 0), (0, 0, 100))}
+    return make.curves(runs=tuple(make.curve_run(seed=s, **(good if s < seeds else straight)) for s in range(3)))
+
+
+BLIND = scored(0.34, chance=0.34, held_out_training=0.35, best_permuted_validation=0.36)
 RENUMBERED = make.treatment(transforms=(Transform.VALIDATION_LABELS_AS_TRAINING,))
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     "labels shifted by one": (
@@ -33,6 +43,12 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
         Severity.ERROR,
         Confidence.MEDIUM,
         "0 → 1, 1 → 0",
+    ),
+    "where simple models are blind, the network's own answers tell": (
+        (make.data_profile(), BLIND, runs(training=0.99, shift=1)),
+        Severity.ERROR,
+        Confidence.HIGH,
+        "shifted by 1",
     ),
     "two labels exchanged, and the user's model says so too": (
         (
@@ -51,6 +67,9 @@ SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
         (make.data_profile(), scored(0.01, best_permuted_validation=0.2, held_out_training=0.2)),
         "passed",
     ),
+    "a network that is right": ((make.data_profile(), BLIND, runs(training=0.99, shift=0)), "passed"),
+    "a network that has not learned": ((make.data_profile(), BLIND, runs(training=0.4, shift=1)), "passed"),
+    "one seed of three": ((make.data_profile(), BLIND, runs(training=0.99, shift=1, seeds=1)), "passed"),
     "few rows": (
         (
             make.data_profile(targets=make.target_profile(validation_counts=(4,) * 10)),
