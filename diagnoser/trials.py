@@ -30,6 +30,7 @@ class Transform(StrEnum):
     TRACK_NORM_STATISTICS = "track-norm-statistics"  # BatchNorm follows its data: momentum 0.1, statistics kept
     FROZEN_NORM_IN_EVAL = "frozen-norm-in-eval"  # frozen BatchNorm keeps the statistics that it came with
     FULL_RESOLUTION = "full-resolution"  # stride 1 in the first layer that has a stride
+    INSERT_POSITIONS = "insert-positions"  # sine and cosine of the place, added to what tokens are embedded in
     INSERT_DROPOUT = "insert-dropout"  # p = 0.5 in front of the last weight layer
     INVERT_DROPOUT = "invert-dropout"  # p becomes 1 - p: share kept and share dropped were confused
     GELU_ACTIVATIONS = "gelu-activations"

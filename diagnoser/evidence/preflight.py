@@ -258,6 +258,7 @@ class ModelProfile(Record):
     samples_mixed: bool | None  # changing row j changes another row's output in eval mode
     future_visible: bool | None  # language models: a later token changes an earlier output
     order_ignored: bool | None  # exchanging two earlier tokens leaves the last output unchanged
+    other_order_ignored: bool | None = None  # the same of another text that it is given, as in a translation
     stochastic_in_eval: bool  # two passes in eval mode differ
     stochastic_with_fixed_seed: bool  # ... and differ still with the random state fixed
     first_forward_non_finite: str | None  # module path whose output is the first non-finite one

@@ -8,7 +8,16 @@ from collections.abc import Callable
 
 from torch import nn
 
-from diagnoser.training.layer_changes import activations, dropout, normalisation, order, resolution, statistics, weights
+from diagnoser.training.layer_changes import (
+    activations,
+    dropout,
+    normalisation,
+    order,
+    positions,
+    resolution,
+    statistics,
+    weights,
+)
 from diagnoser.training.workload import Workload
 from diagnoser.trials import Transform
 
@@ -35,5 +44,6 @@ CHANGES: dict[Transform, Change] = {
     Transform.NO_DROPOUT: dropout.no_dropout,
     Transform.INSERT_DROPOUT: dropout.insert_dropout,
     Transform.INVERT_DROPOUT: dropout.invert_dropout,
+    Transform.INSERT_POSITIONS: positions.insert_positions,
     Transform.FULL_RESOLUTION: resolution.full_resolution,
 }

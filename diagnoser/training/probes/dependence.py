@@ -117,15 +117,35 @@ def sees_future(asked: Model) -> bool:
 
 
 def ignores_order(asked: Model) -> bool:
-    """Two exchanged earlier tokens leave the last output as it was. The latest two: an untrained memory is short."""
-    tokens = _tokens(asked)
+    """Two exchanged earlier tokens leave the last output as it was, in the text that is continued or in the first."""
+    return _ignores_order_of(asked, _main_text(asked))
+
+
+def ignores_order_of_another(asked: Model) -> bool:
+    """The same of any other text that the model is given: what is translated."""
+    main = _main_text(asked)
+    return any(_ignores_order_of(asked, text) for text in texts(asked) if text is not main)
+
+
+def texts(asked: Model) -> list[Tensor]:
+    """All inputs that may be rows of tokens."""
+    leaves = tensors(asked.layout.inputs(asked.batch))
+    return [leaf for leaf in leaves if leaf.ndim == 2 and leaf.shape[1] >= 3 and _are_tokens(leaf)]
+
+
+def _main_text(asked: Model) -> Tensor:
+    return _text_to_continue(asked) if is_language_model(asked.workload) else _tokens(asked)
+
+
+def _ignores_order_of(asked: Model, tokens: Tensor) -> bool:
+    """The latest two tokens that differ are exchanged: an untrained memory is short."""
     left, right = _latest_different_neighbours(tokens)
     some = (left >= 0).nonzero().flatten()
     if not len(some):
         raise UnanswerableError("no two neighbouring tokens differ")
 
     def exchange(tensor: Tensor) -> Tensor:
-        if tensor.shape != tokens.shape:
+        if tensor is not tokens:
             return tensor
         changed = tensor.clone()
         changed[some, left[some]], changed[some, right[some]] = tensor[some, right[some]], tensor[some, left[some]]

@@ -40,6 +40,7 @@ class Findings:
     mixed: list[bool | None] = field(default_factory=list)
     future: list[bool | None] = field(default_factory=list)
     order: list[bool | None] = field(default_factory=list)
+    other_order: list[bool | None] = field(default_factory=list)
     affine: bool | None = None
     padded: padded_rows.Padded | None = None
 
@@ -146,6 +147,8 @@ def _initialisation(workload: Workload, model: nn.Module, seed: int, found: Find
         found.future.append(ask("are later tokens hidden", dependence.sees_future))
     if not asked.first.is_floating_point():
         found.order.append(ask("does the order count", dependence.ignores_order))
+        if len(dependence.texts(asked)) > 1:
+            found.other_order.append(ask("does the other text's order count", dependence.ignores_order_of_another))
     elif not found.passes[1:]:
         found.affine = ask("is the network affine", dependence.is_affine)
 
@@ -193,6 +196,7 @@ def _record(
         samples_mixed=_ever(found.mixed),
         future_visible=_ever(found.future),
         order_ignored=_always(found.order),
+        other_order_ignored=_always(found.other_order),
         stochastic_in_eval=any(pair is not None and pair[0] for pair in found.stochastic),
         stochastic_with_fixed_seed=any(pair is not None and pair[1] for pair in found.stochastic),
         first_forward_non_finite=next(

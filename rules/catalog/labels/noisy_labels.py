@@ -1,7 +1,6 @@
 """Are labels wrong: do equal inputs contradict one another, or training rows what is learned from the others?"""
 
 from collections.abc import Iterator
-
 from math import sqrt
 
 from diagnoser.evidence.preflight import Assumptions, Baselines, DataProfile

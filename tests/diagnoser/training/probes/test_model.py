@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import Dataset, TensorDataset
 
 from diagnoser.evidence.preflight import LayerProfile, ModelProfile
 from diagnoser.spec.fields import Task
@@ -270,6 +270,37 @@ def test_later_tokens_are_hidden_only_by_a_causal_mask(causal: bool) -> None:
 def test_attention_without_positions_ignores_the_order() -> None:
     seen = measured(lambda: Attention(causal=False, positions=False), data=texts(), task=Task.LANGUAGE_MODEL)
     assert seen.order_ignored is True
+
+
+@pytest.mark.parametrize("placed", [True, False])
+def test_of_two_texts_each_is_asked_whether_its_order_counts(placed: bool) -> None:
+    class Translator(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.source, self.so_far = nn.Embedding(9, 8), nn.Embedding(9, 8)
+            self.place, self.body, self.head = (
+                nn.Parameter(torch.randn(6, 8)),
+                nn.GRU(8, 8, batch_first=True),
+                nn.Linear(8, 9),
+            )
+
+        def forward(self, source: Tensor, so_far: Tensor) -> Tensor:
+            read = torch.tanh(self.source(source) + self.place * placed).mean(1, keepdim=True)
+            out: Tensor = self.head(self.body(self.so_far(so_far))[0] + read)
+            return out
+
+    class Pairs(Dataset[Any]):
+        source = torch.randint(9, (40, 6), generator=torch.Generator().manual_seed(1))
+        target = torch.randint(9, (40, 6), generator=torch.Generator().manual_seed(2))
+
+        def __len__(self) -> int:
+            return len(self.source)
+
+        def __getitem__(self, index: int) -> tuple[tuple[Tensor, Tensor], Tensor]:
+            return (self.source[index], self.target[index].roll(1)), self.target[index]
+
+    seen = measured(Translator, data=(Pairs(), Pairs()), task=Task.LANGUAGE_MODEL)
+    assert (seen.order_ignored, seen.other_order_ignored) == (False, not placed)
 
 
 def test_a_recurrent_language_model_shows_nothing_unusual() -> None:
