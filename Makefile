@@ -7,7 +7,7 @@ PIP := $(BIN)/python $(INSTALL)
 RIVALS := build/benchmark-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format benchmark clean chromium
+.PHONY: help demo test test-slow lint format benchmark clean programs
 
 help:  ## this list
 	@grep -E '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -40,19 +40,22 @@ format: .venv/dev  ## apply what can be applied
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint chromium  ## everything that needs neither minutes nor a GPU
+test: lint programs  ## everything that needs neither minutes nor a GPU
 	$(BIN)/pytest -m 'not gpu and not slow' -n 2
 
-test-slow: .venv/dev chromium  ## the tests that take minutes
+test-slow: .venv/dev programs  ## the tests that take minutes
 	$(BIN)/pytest -m 'slow and not gpu' -n 2
 
-# One test opens a report in a real browser: the operating system's.
-chromium:
-	@command -v chromium >/dev/null || { \
+# Reports are opened in a real browser, the ledger lives in a real Redis, and children run behind real walls: the
+# operating system's own.
+programs:
+	@missing=; for each in chromium:chromium redis-server:redis-server bwrap:bubblewrap; do \
+	  command -v "$${each%%:*}" >/dev/null || missing="$$missing $${each##*:}"; done; \
+	[ -z "$$missing" ] || { \
 	  if [ "$$(id -u)" = 0 ]; then root=; elif command -v sudo >/dev/null; then root=sudo; \
-	  else echo 'chromium is missing and we cannot install it: the browser test will say so'; exit 0; fi; \
+	  else echo "missing, and we cannot install it:$$missing. Their tests will say so"; exit 0; fi; \
 	  $$root apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive $$root apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+	  DEBIAN_FRONTEND=noninteractive $$root apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 
 # The tools that we are held against bring a hundred packages, among them an old setuptools and a torchvision that need
 # not fit this torch: they stay away from the environment that the tests run in.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -26,6 +27,7 @@ from diagnoser.protocol.log_curves import LoggedRun
 from diagnoser.protocol.prices import priced
 from diagnoser.protocol.session import Session
 from diagnoser.sandbox import units
+from diagnoser.sandbox.levels.level import Level
 from diagnoser.sandbox.limits import LOAD_SECONDS
 from diagnoser.sandbox.local_executor import LocalExecutor
 from diagnoser.spec.fields import Data, Factory, SpecSource, TrainingSpec
@@ -44,7 +46,7 @@ class Job:
     spec: TrainingSpec
     source: SpecSource
     command: str
-    sandbox: str = "process"
+    sandbox: Level | Literal["notebook"] = "process"  # a level that this machine reaches
 
 
 def run(
@@ -63,7 +65,10 @@ def run(
     started = time.monotonic()
     limit = load_seconds(job.spec)
     folder = Path(job.source.folder)
-    with LocalExecutor(job.spec, folder=folder, cache=cache, load_seconds=limit, stacking=stacking) as executor:
+    level = "process" if job.sandbox == "notebook" else job.sandbox
+    with LocalExecutor(
+        job.spec, folder=folder, cache=cache, load_seconds=limit, stacking=stacking, level=level
+    ) as executor:
         diagnosis = diagnose(job, executor, kind="local", started=started, on_event=on_event)
         for problem in executor.problems:
             on_problem(problem)
@@ -87,11 +92,11 @@ def diagnose(
     return judge(evidence(session.run()))
 
 
-def estimate(spec: TrainingSpec, source: SpecSource) -> Estimate:
+def estimate(spec: TrainingSpec, source: SpecSource, *, level: Level = "process") -> Estimate:
     """What a diagnosis would run and cost here: the preflight is done, the steps after it are only walked."""
     program, started = time.process_time(), time.monotonic()
     limit = load_seconds(spec)
-    with LocalExecutor(spec, folder=Path(source.folder), cache=None, load_seconds=limit) as executor:
+    with LocalExecutor(spec, folder=Path(source.folder), cache=None, load_seconds=limit, level=level) as executor:
         environment = executor.open()
         opening = time.monotonic() - started
         session = Session(spec, executor, _no_draft, _ignore, started)
@@ -99,7 +104,7 @@ def estimate(spec: TrainingSpec, source: SpecSource) -> Estimate:
         seconds = time.monotonic() - started - opening
         small_set = _one(cost.one_run(spec, session.steps), executor)
         created = datetime.now(UTC).isoformat(timespec="seconds")
-        job = Job(spec=spec, source=source, command="diagnoser plan")
+        job = Job(spec=spec, source=source, command="diagnoser plan", sandbox=level)
         evidence = _evidence(job, executor, environment, session.steps, kind="local", created=created, started=started)
         began = time.monotonic()
         draft = judge(evidence).findings

@@ -8,7 +8,7 @@ import click
 from diagnoser import programs
 from diagnoser.cli import files
 from diagnoser.cli.measuring import DEFAULT_OUT, Prints, diagnose_spec
-from diagnoser.cli.options import cache_option, check_sandbox, measuring_options, stack_option
+from diagnoser.cli.options import cache_option, measuring_options, reach_sandbox, stack_option
 
 INCONCLUSIVE = 5
 
@@ -56,11 +56,13 @@ def check(
     Exit codes: 0 pass, 1 the gate failed, 2 the call or the spec is wrong, 3 your code failed in a step that the preset
     demands, 5 inconclusive with --strict.
     """
-    check_sandbox(sandbox)
     earlier = files.read_diagnosis(baseline) if baseline is not None else None
     files.check_writable(junit, markdown)
     prints: Prints = "nothing" if as_json else "words"
-    diagnose_spec(spec, out, preset=preset, budget=budget, seed=seed, cache=cache, stack=stack, prints=prints)
+    level = reach_sandbox(sandbox)
+    diagnose_spec(
+        spec, out, preset=preset, budget=budget, seed=seed, cache=cache, stack=stack, prints=prints, level=level
+    )
     _gate(files.read_diagnosis(out), earlier, junit=junit, markdown=markdown, strict=strict, as_json=as_json)
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from diagnoser.cli import files
-from diagnoser.cli.options import cache_option, check_sandbox, load, measuring_options, stack_option
+from diagnoser.cli.options import cache_option, load, measuring_options, reach_sandbox, stack_option
 
 if TYPE_CHECKING:
     from diagnoser.findings import Diagnosis
+    from diagnoser.sandbox.levels.level import Level
 
 DEFAULT_OUT = "diagnosis"
 EXAMPLES = ("broken", "healthy")
@@ -44,9 +45,11 @@ def run(
 
     Exit code 0 whenever a diagnosis was made, whatever it found; 3 when your code gives no model or no first batch.
     """
-    check_sandbox(sandbox)
     prints: Prints = "json" if as_json else "words"
-    diagnose_spec(spec, out, preset=preset, budget=budget, seed=seed, cache=cache, stack=stack, prints=prints)
+    level = reach_sandbox(sandbox)
+    diagnose_spec(
+        spec, out, preset=preset, budget=budget, seed=seed, cache=cache, stack=stack, prints=prints, level=level
+    )
 
 
 @click.command()
@@ -69,9 +72,10 @@ def demo(out: Path, cache: bool, stack: bool, as_json: bool) -> None:
                     (source / file.name).write_bytes(file.read_bytes())
             click.echo(f"{example} example ({source}):", err=True)
             spec = source / "diagnose.yaml"
-            asked: dict[str, None] = {"preset": None, "budget": None, "seed": None}
             prints: Prints = "nothing" if as_json else "words"
-            found[example] = diagnose_spec(spec, folder, **asked, cache=cache, stack=stack, prints=prints)
+            found[example] = diagnose_spec(
+                spec, folder, preset=None, budget=None, seed=None, cache=cache, stack=stack, prints=prints
+            )
             shutil.rmtree(source / "__pycache__", ignore_errors=True)
     if as_json:
         click.echo(json.dumps({name: json.loads(one.model_dump_json()) for name, one in found.items()}))
@@ -92,9 +96,9 @@ def plan(
     from diagnoser.cli import wording
     from diagnoser.local import estimate
 
-    check_sandbox(sandbox)
+    level = reach_sandbox(sandbox)
     parsed, source = load(spec, preset=preset, budget=budget, seed=seed)
-    estimated = estimate(parsed, source)
+    estimated = estimate(parsed, source, level=level)
     click.echo(estimated.model_dump_json(indent=1) if as_json else wording.plan_table(estimated))
 
 
@@ -108,6 +112,7 @@ def diagnose_spec(
     cache: bool,
     stack: bool,
     prints: Prints,
+    level: "Level" = "process",
 ) -> "Diagnosis":
     """Read a spec, diagnose it with progress on stderr, write the three files, and say what was found."""
     parsed, source = load(path, preset=preset, budget=budget, seed=seed)
@@ -116,7 +121,7 @@ def diagnose_spec(
     from diagnoser.local import Job, run, write
     from diagnoser.sandbox.cache import default_folder
 
-    job = Job(spec=parsed, source=source, command=shlex.join(["diagnoser", *sys.argv[1:]]))
+    job = Job(spec=parsed, source=source, command=shlex.join(["diagnoser", *sys.argv[1:]]), sandbox=level)
     kept = default_folder() if cache else None
     with files.folder(out):
         try:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from diagnoser.errors import UsageError
-
 if TYPE_CHECKING:
+    from diagnoser.sandbox.levels.level import Level
     from diagnoser.spec.fields import SpecSource, TrainingSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,10 +48,12 @@ def measuring_options(command: F) -> F:
         click.option("--seed", type=click.IntRange(min=0), help="First seed; others count up from it."),
         click.option(
             "--sandbox",
-            type=click.Choice(["process", "landlock", "bwrap"]),
+            type=click.Choice(["process", "landlock", "bwrap", "auto"]),
             default="process",
             show_default=True,
-            help="Where your code runs. This machine: a plain child process.",
+            help="How your code is kept apart. process: a plain child with all your rights; landlock, bwrap (Linux): "
+            "no network, and no files but its own folder, its packages and `data.paths`; auto: the strongest that "
+            "holds here.",
         ),
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else, on stdout."),
     )
@@ -94,10 +95,13 @@ def load(
     return apply_changes(spec, {key: value for key, value in asked.items() if value is not None}), source
 
 
-def check_sandbox(level: str) -> None:
-    """Refuse a level that this version does not have, rather than run below it."""
-    if level != "process":
-        raise UsageError(
-            f"--sandbox {level}: this version runs your code as a plain child process with your own rights; "
-            "stronger levels come with the service. Leave the option out to go on."
-        )
+def reach_sandbox(asked: str) -> "Level":
+    """Try the level that was asked for on this machine; raises UsageError rather than run below it."""
+    if asked == "process":
+        return "process"
+    from diagnoser.sandbox.levels.reach import reach
+
+    reached = reach(asked)
+    if asked == "auto":
+        click.echo(f"diagnoser: {reached.line}", err=True)
+    return reached.level

@@ -4,7 +4,9 @@ Not kept: what another try could change (time-outs, lost processes, memory, what
 than its key says.
 """
 
+import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,9 +19,10 @@ from diagnoser.evidence.preflight import LoopAudit, ProbeResult
 from diagnoser.messages import Result
 from diagnoser.records import Record
 from diagnoser.sandbox.keys import Keys, engine_hash
+from diagnoser.sandbox.levels.level import Level
 from diagnoser.trials import Outcome
 
-__all__ = ["Cache", "Keys", "default_folder", "engine_hash", "hash_of_file", "hash_of_files"]
+__all__ = ["Cache", "Keys", "default_folder", "engine_hash", "hash_of_file", "hash_of_files", "of_level"]
 
 LARGEST_CACHE = 500 * 1024 * 1024  # bytes: some ten thousand results, months of one project
 ROOM = 0.8  # of the largest size is left after the oldest were dropped, so that this is rare
@@ -119,11 +122,23 @@ def default_folder() -> Path | None:
     return Path(platformdirs.user_cache_dir("diagnoser"))
 
 
+def of_level(cache: Path, level: Level, folder: Path) -> Path:
+    """Where the results of a level are kept.
+
+    A child says itself which code it runs, and so under which keys they lie: behind walls only those of its own folder.
+    """
+    if level == "process":
+        return cache
+    return cache / level / hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+
+
 def hash_of_file(file: Path) -> str | None:
     """Hash what a file says, comments and layout left out; None when it is not there."""
     try:
+        if not stat.S_ISREG(file.stat().st_mode):  # a child named it, and reading something else may never end
+            return None
         return hash_of_code(file.read_bytes(), name=file.name)
-    except OSError:
+    except (OSError, ValueError):  # a name that is none
         return None
 
 

@@ -15,7 +15,12 @@ from diagnoser.errors import EngineError, UserCodeError
 from diagnoser.messages import MOST_TRIALS, Done, Load, Loaded, Part, Perform, Spoken, Work
 from diagnoser.sandbox import bell, endings, recovery, units
 from diagnoser.sandbox.child_environment import environment_for_child
-from diagnoser.sandbox.limits import Machine, resident_bytes
+from diagnoser.sandbox.levels.ceilings import ceilings_for
+from diagnoser.sandbox.levels.commands import Walls
+from diagnoser.sandbox.levels.hints import explained, hint
+from diagnoser.sandbox.levels.level import Level
+from diagnoser.sandbox.levels.seen import seen_by
+from diagnoser.sandbox.limits import Machine
 from diagnoser.sandbox.round import OnDone, Round
 from diagnoser.sandbox.supervisor import Child, Ending, end_all
 from diagnoser.sandbox.units import Unit
@@ -23,7 +28,8 @@ from diagnoser.spec.fields import TrainingSpec
 from diagnoser.trials import Outcome, TrialResult, UserError
 
 FAILED_LOADS = 2  # in a row, of children that were to replace one that could load
-MEMORY_EVERY = 0.5  # seconds between looks at the children's memory
+LIMITS_EVERY = 0.5  # seconds between looks at the children's memory, processes and files
+MOST_DEVICES = 256  # that a child may claim to see
 WORN = 0.5  # share of the memory limit: an idle child above it is replaced, before its leak kills somebody's trial
 
 Said = Spoken | Part | Ending
@@ -58,6 +64,7 @@ class Children:
         load_seconds: float,
         stacking: bool = True,
         largest: int = MOST_TRIALS,
+        level: Level = "process",
     ) -> None:
         self.spec = spec
         self.folder = folder
@@ -68,6 +75,7 @@ class Children:
         self.performed = 0  # pieces of work that a child was given and that came to an end
         self.stacks: Counter[tuple[int, str]] = Counter()  # trials, by how many were trained at once and why
         self.printed: list[str] = []  # by children that are gone
+        self._walls = _walls(level, spec, folder, machine)
         self._load_seconds = load_seconds
         self._stacking = stacking
         self._largest = largest
@@ -78,7 +86,7 @@ class Children:
         self._load_error: UserError | None = None
         self._born = 0
         self._cuda_devices: tuple[str, ...] = ()
-        self._looked_at_memory = 0.0
+        self._looked_at_limits = 0.0
 
     def open(self) -> Loaded:
         """Start the first child; raises UserCodeError when it cannot build a model and a batch."""
@@ -94,7 +102,7 @@ class Children:
         if isinstance(said, Loaded):
             slot.loading = False
             self._first = said
-            self._settle(said, resident=resident_bytes(slot.child.pid))
+            self._settle(said, resident=slot.child.held_bytes())
             return said
         self.close()
         raise self._why(said)
@@ -137,13 +145,14 @@ class Children:
 
     def _settle(self, loaded: Loaded, *, resident: int | None) -> None:
         """Decide how many children there will be, now that the size of one is known."""
-        if loaded.cuda_devices:
-            visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(loaded.cuda_devices)))
-            self._cuda_devices = tuple(visible.split(","))[: loaded.cuda_devices]
+        devices = max(0, min(loaded.cuda_devices, MOST_DEVICES))
+        if devices:
+            visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(devices)))
+            self._cuda_devices = tuple(visible.split(","))[:devices]
             self.processes = len(self._cuda_devices) if self.spec.device in ("auto", "cuda") else 1
         elif self.processes > 1:
             self.processes = self.machine.fitting(resident, wanted=self.processes)
-        if loaded.cuda_devices or self.processes == 1:  # it sees the wrong device, or has no room
+        if devices or self.processes == 1:  # it sees the wrong device, or has no room
             self._end_spare()
         self.threads = max(1, self.machine.cores // self.processes)
 
@@ -187,8 +196,10 @@ class Children:
         self._born += 1
         # The first child sees every device and takes the first; the others see one each.
         device = self._cuda_devices[index] if index and self._cuda_devices else None
-        environment = environment_for_child(os.environ, threads=self.threads, cuda_device=device)
-        return Child(folder=self.folder, out=self.out / f"child-{self._born}", environment=environment)
+        given = os.environ if self._walls is None else self._walls.seen.variables
+        environment = environment_for_child(given, threads=self.threads, cuda_device=device)
+        out = self.out / f"child-{self._born}"
+        return Child(folder=self.folder, out=out, environment=environment, walls=self._walls)
 
     def _give(self, slot: Slot, unit: Unit, round_: Round) -> None:
         slot.unit, slot.left = unit, list(unit.pieces)
@@ -204,7 +215,7 @@ class Children:
 
     def _events(self) -> dict[Slot, Said]:
         """Look at every child once."""
-        events: dict[Slot, Said] = dict(self._watch_memory())
+        events: dict[Slot, Said] = dict(self._watch_limits())
         for slot in self._slots:
             if slot not in events and (said := slot.child.look()) is not None:
                 events[slot] = said
@@ -259,7 +270,7 @@ class Children:
         piece = slot.unit.pieces[part.index]
         slot.left.remove(piece)
         self.performed += 1
-        round_.on_done(piece, part.result, part.files)
+        round_.on_done(piece, explained(part.result, self._walls), part.files)
 
     def _hear_load(self, slot: Slot, said: Said) -> None:
         """Take a further child in, or do without it."""
@@ -282,27 +293,41 @@ class Children:
 
     def _why(self, said: Said) -> UserCodeError | EngineError:
         factories = f"the model ({self.spec.model.factory}) and the data ({self.spec.data.factory})"
-        return endings.load_error(said, doing=f"building {factories}")
+        error = endings.load_error(said, doing=f"building {factories}")
+        if self._walls is None or not isinstance(error, UserCodeError):
+            return error
+        return UserCodeError(f"{error}{hint(str(error), self._walls)}", remote_traceback=error.remote_traceback)
 
-    # -- memory -------------------------------------------------------------------------------------------------------
+    # -- limits -------------------------------------------------------------------------------------------------------
 
-    def _watch_memory(self) -> list[tuple[Slot, Ending]]:
-        """End the largest child when all of them together hold more than the machine can give."""
+    def _watch_limits(self) -> list[tuple[Slot, Ending]]:
+        """End who passed a limit, and the largest when all together hold more memory than the machine can give."""
         now, limit = time.monotonic(), self.machine.memory_limit
-        if limit is None or now - self._looked_at_memory < MEMORY_EVERY:
+        if now - self._looked_at_limits < LIMITS_EVERY:
             return []
-        self._looked_at_memory = now
-        held = [(resident_bytes(slot.child.pid) or 0, position) for position, slot in enumerate(self._slots)]
-        if sum(size for size, _ in held) <= limit:
+        self._looked_at_limits = now
+        passed = [(slot, cause) for slot in self._slots if (cause := slot.child.overstepped()) is not None]
+        if passed:
+            return [(slot, slot.child.end_for(cause)) for slot, cause in passed]
+        held = [(slot.child.held_bytes() or 0, position) for position, slot in enumerate(self._slots)]
+        if limit is None or sum(size for size, _ in held) <= limit:
             return []
         slot = self._slots[max(held)[1]]
         return [(slot, slot.child.end_for("memory"))]
 
     def _is_worn(self, slot: Slot) -> bool:
         limit = self.machine.memory_limit
-        return limit is not None and (resident_bytes(slot.child.pid) or 0) > WORN * limit
+        return limit is not None and (slot.child.held_bytes() or 0) > WORN * limit
 
     def _end(self, slots: list[Slot]) -> None:
         end_all([slot.child for slot in slots])
         self.printed += [slot.child.output.text() for slot in slots]
         self._slots = [slot for slot in self._slots if slot not in slots]
+
+
+def _walls(level: Level, spec: TrainingSpec, folder: Path, machine: Machine) -> Walls | None:
+    """Say what stands around each child. Raises UsageError for a folder that would show too much."""
+    if level == "process":
+        return None
+    seen = seen_by(spec, folder, given=os.environ)
+    return Walls(level=level, seen=seen, ceilings=ceilings_for(spec, machine, cuda=seen.cuda))

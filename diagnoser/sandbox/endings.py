@@ -10,6 +10,10 @@ from diagnoser.sandbox.limits import TIME_FACTOR
 from diagnoser.sandbox.supervisor import Ending
 from diagnoser.trials import CUT_SHORT, Outcome, Probe, TrialResult, UserError
 
+PASSED = {  # limits of a sandbox level
+    "processes": "had started more processes than this sandbox level allows",
+    "disk": "had written more, or more files, than this sandbox level allows",
+}
 EVALUATION_SECONDS = 10.0  # a trial that stops itself still evaluates a model that may be slow
 
 
@@ -34,7 +38,7 @@ def lost(work: Work, *, outcome: Outcome, error: UserError | None, seconds: floa
 
 def is_final(ending: Ending) -> bool:
     """Tell whether asking again would end the same way; a process that was lost otherwise gets a second chance."""
-    return ending.cause == "timed_out" or ending.stack.exit_code is not None
+    return ending.cause in {"timed_out", *PASSED} or ending.stack.exit_code is not None
 
 
 def load_error(said: Spoken | Part | Ending, *, doing: str) -> UserCodeError | EngineError:
@@ -54,6 +58,7 @@ def _load_ending(ending: Ending, *, doing: str) -> UserCodeError | EngineError:
     ended = {
         "timed_out": f"did not return within {ending.allowed:.0f} s; if it needs more, set DIAGNOSER_LOAD_SECONDS",
         "memory": "took more memory than this machine has left",
+        **PASSED,
     }.get(ending.cause, _death(ending))
     return UserCodeError(f"{doing} {ended}{printed}", remote_traceback=ending.stack.traceback)
 
@@ -69,6 +74,8 @@ def _outcome(ending: Ending) -> Outcome:
         return Outcome.TIMED_OUT
     if ending.cause == "memory":
         return Outcome.OUT_OF_MEMORY
+    if ending.cause in PASSED:
+        return Outcome.USER_ERROR
     if ending.stack.exit_code is not None or (ending.stack.crash and ending.stack.traceback):
         return Outcome.USER_ERROR  # it said itself where
     return Outcome.WORKER_LOST
@@ -80,10 +87,11 @@ def _error(ending: Ending) -> UserError:
         "memory": ("OutOfMemory", "the process took more memory than this machine has left, and was ended"),
         "garbage": ("EngineError", f"the answer of the process cannot be read: {ending.detail}"),
         "died": ("ProcessEnded", f"the process {_death(ending)}"),
+        **{cause: ("LimitPassed", f"the process {words}, and was ended") for cause, words in PASSED.items()},
     }[ending.cause]
     if ending.stack.crash and ending.cause == "died":
         kind = ending.stack.crash
-    if ending.stack.exit_code is not None:
+    if ending.stack.exit_code is not None and ending.cause == "died":
         kind = "os._exit"
     return UserError(kind=kind, message=message, traceback=ending.stack.traceback)
 

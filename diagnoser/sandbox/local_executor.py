@@ -8,8 +8,10 @@ from typing import Self
 
 from diagnoser.evidence.evidence import Environment, StackedTrials
 from diagnoser.messages import MOST_TRIALS, Result, Work
-from diagnoser.sandbox.cache import Cache, Keys, hash_of_file, hash_of_files
+from diagnoser.sandbox import hostile_files
+from diagnoser.sandbox.cache import Cache, Keys, hash_of_file, hash_of_files, of_level
 from diagnoser.sandbox.children import Children
+from diagnoser.sandbox.levels.level import Level
 from diagnoser.sandbox.limits import LOAD_SECONDS, Machine, this_machine
 from diagnoser.spec.fields import TrainingSpec
 
@@ -20,6 +22,7 @@ class LocalExecutor:
     """Runs work in children of this machine; use it as a context manager, so that no child is left.
 
     `stacking=False` asks for one trial at a time; `largest` bounds how many are asked for, and so trained, at once.
+    `level` is one that the machine reaches (`levels/probe.py`).
     """
 
     def __init__(
@@ -33,10 +36,12 @@ class LocalExecutor:
         machine: Machine | None = None,
         stacking: bool = True,
         largest: int = MOST_TRIALS,
+        level: Level = "process",
     ) -> None:
         self._spec = spec
         self._folder = folder.resolve()
-        self._cache = None if cache is None else Cache(cache)
+        self._level = level
+        self._cache = None if cache is None else Cache(of_level(cache, level, self._folder))
         self._keys: Keys | None = None
         self._known_files: frozenset[str] = frozenset()
         self._from_cache = 0
@@ -51,6 +56,7 @@ class LocalExecutor:
             load_seconds=load_seconds,
             stacking=stacking,
             largest=largest,
+            level=level,
         )
 
     @property
@@ -135,6 +141,9 @@ class LocalExecutor:
     def close(self) -> None:
         """End every child."""
         self._children.close()
+        if self._level != "process":
+            for folder in Path(self._out.name).iterdir():
+                hostile_files.remove(folder)
         self._out.cleanup()
 
     def __enter__(self) -> Self:

@@ -1,19 +1,18 @@
 """Who starts, watches and ends one child in which user code runs? This file; it never loads torch or user code.
 
-The level `process`: the user's own code on the user's own machine.
-
 Covers: user code that raises, exits, crashes, hangs, forks, prints without end or closes its output; answers that are
 no answers, and results that nobody asked for; time; Ctrl-C, which reaches the supervisor alone; a supervisor that is
 killed (Linux: the kernel ends the child with it; elsewhere the child notices that its pipe is closed).
-Does not cover: hostile code. The child is the same user with the same files, network and environment, it may forge its
-own answers, and a process that it started in a session of its own outlives it.
+Does not cover, without walls (the level `process`): hostile code. The child is the same user with the same files,
+network and environment, and a process that it started in a session of its own outlives it. At every level it may forge
+its own answers, which are read as a stranger's.
 """
 
 import contextlib
 import math
 import os
+import select
 import signal
-import stat
 import subprocess
 import sys
 import threading
@@ -23,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from diagnoser.errors import EngineError
 from diagnoser.messages import (
@@ -40,27 +39,36 @@ from diagnoser.messages import (
     answer_file,
     part_file,
 )
-from diagnoser.sandbox import stacks
+from diagnoser.sandbox import hostile_files, stacks, tree
 from diagnoser.sandbox.bell import Bell
-from diagnoser.sandbox.limits import START_SECONDS
+from diagnoser.sandbox.forged import ForgedError, understand
+from diagnoser.sandbox.levels.commands import Command, Walls, command
+from diagnoser.sandbox.limits import START_SECONDS, resident_bytes
 from diagnoser.sandbox.output import Output
 from diagnoser.trials import Trial, TrialResult
 
 PROGRAM = (
     Path(__file__).resolve().parents[1] / "training" / "__main__.py"
 )  # by path: no folder is searched for our package
-LARGEST_ANSWER = 64 * 1024 * 1024  # bytes; a result with every curve has some 100 KB
+LARGEST_ANSWER = 16 * 1024 * 1024  # bytes; a result with every curve has some 100 KB
+LARGEST_STACK = 1024 * 1024  # bytes of faulthandler's words; a hundred threads have some 100 KB
 GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL
+KEEPER_SECONDS = 10.0  # the same behind walls, where the first process ends all others, a fork bomb among them
 CHUNK = 64 * 1024  # bytes; what a pipe holds
+LOOK_AGAIN = 1.0  # seconds between looks at a pipe that is full
+MANY = 8  # children: while none of so many has an eighth of the memory limit, all together are below it
+SIGNALLED = 128  # how bubblewrap and shells say that a signal ended a program: this plus its number
+DEPTH = {"bwrap": 2, "landlock": 1}  # how far below what was started the user's program is
 
-S = TypeVar("S")
+S = TypeVar("S", Part, Spoken)
+Cause = Literal["died", "timed_out", "memory", "garbage", "processes", "disk"]
 
 
 @dataclass(frozen=True)
 class Ending:
     """How a child ended without an answer."""
 
-    cause: Literal["died", "timed_out", "memory", "garbage"]
+    cause: Cause
     stack: stacks.Stack
     returncode: int | None
     seconds: float  # since the request, or since the last result
@@ -72,8 +80,9 @@ class Ending:
 class Child:
     """One process. It answers one request at a time; a request for work result by result, and then as a whole."""
 
-    def __init__(self, *, folder: Path, out: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, *, folder: Path, out: Path, environment: Mapping[str, str], walls: Walls | None = None) -> None:
         out.mkdir(parents=True)
+        self.walls = walls
         self.output = Output()
         self.bell = Bell(out / BELL_FILE)
         self._out = out
@@ -87,7 +96,8 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._failure: OSError | None = None
         # The kernel ends the child when the *thread* that started it ends, so that thread lives as long as the child.
-        self._owner = threading.Thread(target=self._own, args=(folder, dict(environment)), daemon=True)
+        start = self._command(folder, environment)
+        self._owner = threading.Thread(target=self._own, args=(start,), daemon=True)
         self._owner.start()
         self._started.wait()
         if self._process is None:
@@ -95,7 +105,27 @@ class Child:
 
     @property
     def pid(self) -> int:
+        """The process that was started; behind walls the user's program is a descendant of it."""
         return self._running.pid
+
+    def held_bytes(self) -> int | None:
+        """How much memory it holds now; behind walls with all that it started."""
+        if self.walls is None:
+            return resident_bytes(self.pid)
+        ceilings = self.walls.ceilings
+        return tree.held_bytes(self.pid, most=ceilings.processes, exact_above=(ceilings.memory_bytes or 0) // MANY)
+
+    def overstepped(self) -> Cause | None:
+        """Which limit it has passed of those that the supervisor holds; there are none without walls."""
+        if self.walls is None:
+            return None
+        ceilings = self.walls.ceilings
+        family = tree.descendants(self.pid, most=ceilings.processes + 1)
+        if len(family) > ceilings.processes:
+            return "processes"
+        size = hostile_files.size(self._out, most_files=ceilings.output_files, processes=family)
+        is_full = size.files > ceilings.output_files or size.bytes > ceilings.output_bytes or not size.is_whole
+        return "disk" if is_full else None
 
     def load(self, request: Load) -> None:
         """Ask for the first thing. Its time is counted from when Python and torch are there."""
@@ -150,10 +180,10 @@ class Child:
         del self._missing[part.index]
         return part
 
-    def end_for(self, cause: Literal["timed_out", "memory"]) -> Ending:
+    def end_for(self, cause: Cause) -> Ending:
         """End it, and tell where it was."""
-        if cause == "memory" or self._parts:  # the child writes its stack by itself only before its first result
-            self._running.send_signal(signal.SIGABRT)  # faulthandler writes the stack before it lets the process go
+        if cause != "timed_out" or self._parts:  # the child writes its stack by itself only before its first result
+            self._abort()  # faulthandler writes the stack before it lets the process go
             _wait(self._running, GRACE_SECONDS)
         self.end()
         return self._ending(cause)
@@ -167,15 +197,28 @@ class Child:
         assert self._process is not None
         return self._process
 
-    def _own(self, folder: Path, environment: dict[str, str]) -> None:
+    def _command(self, folder: Path, environment: Mapping[str, str]) -> Command:
+        program = [sys.executable, "-P", str(PROGRAM), "--folder", str(self._out)]
+        if self.walls is not None:
+            return command(self.walls, out=self._out, program=program, environment=environment)
+        return Command([*program, "--parent", str(os.getpid())], dict(environment), folder)
+
+    def _abort(self) -> None:
+        number = self.pid if self.walls is None else tree.program(self.pid, depth=DEPTH[self.walls.level])
+        if number is not None and self._running.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGABRT)
+
+    def _own(self, start: Command) -> None:
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(PROGRAM), "--folder", str(self._out), "--parent", str(os.getpid())],
+                start.arguments,
+                bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                cwd=folder,
-                env=environment,
+                cwd=start.folder,
+                env=start.environment,
                 start_new_session=True,
             )
         except OSError as error:
@@ -195,11 +238,8 @@ class Child:
         for forged in self._out.glob(f"{request.number}.*"):
             _remove(forged)
         assert self._running.stdin is not None
-        try:
-            self._running.stdin.write(request.model_dump_json().encode() + b"\n")
-            self._running.stdin.flush()
-        except BrokenPipeError:
-            pass  # it ended; `look` says so
+        if not _written(self._running.stdin.fileno(), request.model_dump_json().encode() + b"\n"):
+            self.end()  # it has not read for minutes, and is not to keep us; `look` says that it died
 
     def _answer(self) -> Spoken | Ending:
         answer = self._read(self._out / answer_file(self._number), ANSWER)
@@ -209,15 +249,9 @@ class Child:
 
     def _read(self, file: Path, adapter: TypeAdapter[S]) -> S | Ending:
         try:
-            if not stat.S_ISREG(file.lstat().st_mode):  # reading something else may never end
-                return self._garbage("it is no file")
-            with file.open("rb") as stream:
-                content = stream.read(LARGEST_ANSWER + 1)
-            if len(content) > LARGEST_ANSWER:
-                return self._garbage(f"it has more than {LARGEST_ANSWER:,} bytes")
-            return adapter.validate_json(content)
-        except (OSError, ValidationError) as error:
-            return self._garbage(str(error).splitlines()[0])
+            return understand(hostile_files.read(file, most=LARGEST_ANSWER), adapter)
+        except (OSError, ForgedError, hostile_files.NotRegularError) as error:
+            return self._garbage(str(error))
         finally:
             _remove(file)
 
@@ -225,17 +259,23 @@ class Child:
         self.end()
         return self._ending("garbage", detail=detail)
 
-    def _ending(self, cause: Literal["died", "timed_out", "memory", "garbage"], *, detail: str = "") -> Ending:
+    def _ending(self, cause: Cause, *, detail: str = "") -> Ending:
         self.end()  # what it started may live on
         self._owner.join(timeout=GRACE_SECONDS)  # its last words
         try:
-            faults = (self._out / FAULTS_FILE).read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            faults = hostile_files.read(self._out / FAULTS_FILE, most=LARGEST_STACK).decode("utf-8", "replace")
+        except (OSError, hostile_files.NotRegularError):
             faults = ""
+        code = self._running.returncode
+        if self.walls is None:
+            stack = stacks.read(faults)
+        else:
+            stack = stacks.read(faults, shows=self.walls.seen.shows)
+            code = SIGNALLED - code if code is not None and code > SIGNALLED else code
         return Ending(
             cause=cause,
-            stack=stacks.read(faults),
-            returncode=self._running.returncode,
+            stack=stack,
+            returncode=code,
             seconds=time.monotonic() - self._sent,
             allowed=self._until - self._sent,
             output=self.output.tail(lines=10),
@@ -248,7 +288,8 @@ def end_all(children: list[Child]) -> None:
     running = [child._running for child in children]  # noqa: SLF001 (one file, one affair)
     for process in running:
         _signal(process, signal.SIGTERM)
-    until = time.monotonic() + GRACE_SECONDS
+    grace = KEEPER_SECONDS if any(child.walls is not None for child in children) else GRACE_SECONDS
+    until = time.monotonic() + grace
     for process in running:
         _wait(process, max(0.0, until - time.monotonic()))
     for child, process in zip(children, running, strict=True):
@@ -263,6 +304,22 @@ def end_all(children: list[Child]) -> None:
 def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):  # gone; macOS says EPERM of a group of zombies
         os.killpg(process.pid, number)  # start_new_session: the group has the child's number
+
+
+def _written(pipe: int, content: bytes) -> bool:
+    """Write all of it, and wait no longer than a start may take; True also when the reader has gone."""
+    os.set_blocking(pipe, False)
+    left, until = memoryview(content), time.monotonic() + START_SECONDS
+    while left:
+        try:
+            left = left[os.write(pipe, left) :]
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            select.select([], [pipe], [], LOOK_AGAIN)
+        except BrokenPipeError:
+            return True  # it ended; `look` says so
+    return True
 
 
 def _remove(file: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("diagnoser", "rules", "reports")
+PACKAGES = ("diagnoser", "rules", "reports", "workers")
 LAZY = {"__getattr__", "__dir__"}
 
 

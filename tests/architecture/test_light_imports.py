@@ -26,6 +26,7 @@ def interpreter(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         "import diagnoser.spec, diagnoser.trials, diagnoser.evidence, diagnoser.findings",
         "import diagnoser.protocol",
         "import diagnoser.sandbox",
+        "import diagnoser.ledger.sqlite",
         "import rules.engine",
         "import reports.html",
     ],

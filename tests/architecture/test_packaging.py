@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("diagnoser", "rules", "reports")
+PACKAGES = ("diagnoser", "rules", "reports", "workers")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -58,7 +58,7 @@ def test_each_package_is_the_one_of_this_project_even_in_a_folder_with_its_own_r
     ).stdout.splitlines()
     folders = {Path(file).parents[1] for file in found}
     assert len(found) == len(PACKAGES)
-    assert len(folders) == 1, "the three packages come from different distributions"
+    assert len(folders) == 1, "the packages come from different distributions"
     assert tmp_path not in folders
 
 

@@ -14,7 +14,7 @@ from tests.helpers import make
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: `make chromium` installs it")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: `make programs` installs it")
 
 
 class Opened:

@@ -1,12 +1,13 @@
 """What was measured is found again as it was; what is damaged, or another try could change, is measured again."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from diagnoser.evidence.preflight import LoopAudit, ProbeResult
 from diagnoser.messages import Result
-from diagnoser.sandbox.cache import Cache, default_folder, hash_of_file, hash_of_files
+from diagnoser.sandbox.cache import Cache, default_folder, hash_of_file, hash_of_files, of_level
 from diagnoser.trials import Outcome, TrialResult, UserError
 
 RESULT = TrialResult(outcome=Outcome.COMPLETED, losses=(1.0, float("nan")), updates=2)
@@ -139,3 +140,15 @@ def test_a_file_that_is_gone_has_no_hash(tmp_path: Path) -> None:
 def written(file: Path, content: str = "import os\n\nLIMIT = 3\n") -> Path:
     file.write_text(content, encoding="utf-8")
     return file
+
+
+def test_a_name_that_is_no_file_has_no_hash_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    assert [hash_of_file(Path(name)) for name in (tmp_path / "fifo", tmp_path, "/dev/zero", "no\0name")] == [None] * 4
+
+
+def test_code_behind_walls_cannot_name_the_results_of_another_folder(tmp_path: Path) -> None:
+    assert of_level(tmp_path, "process", Path("/a")) == tmp_path
+    places = {of_level(tmp_path, level, Path(folder)) for level in ("bwrap", "landlock") for folder in ("/a", "/b")}
+    assert len(places) == 4
+    assert all(place.is_relative_to(tmp_path) and place != tmp_path for place in places)

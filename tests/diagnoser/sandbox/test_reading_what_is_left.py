@@ -53,7 +53,17 @@ Extension modules: numpy (total: 1)
     assert "in main" not in stack.traceback
 
 
-@pytest.mark.parametrize("text", ["", "main 0x2\n", "nonsense\n  File\n"])
+def test_a_line_of_a_file_that_the_code_does_not_see_is_not_shown(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("password\n", encoding="utf-8")
+    text = f'main 0x2\nThread 0x2 (most recent call first):\n  File "{secret}", line 1 in forward\n'
+    assert "password" in stacks.read(text).traceback
+    hidden = stacks.read(text, shows=lambda file: not file.endswith("secret")).traceback
+    assert str(secret) in hidden
+    assert "password" not in hidden
+
+
+@pytest.mark.parametrize("text", ["", "main 0x2\n", "nonsense\n  File\n", "main me\nExit never\n", "main 0x\n"])
 def test_nothing_written_is_no_traceback(text: str) -> None:
     assert stacks.read(text).traceback == ""
 

@@ -1,0 +1,1 @@
+"""The ledger of the service: Redis, and what it does atomically in Lua."""
