@@ -18,7 +18,17 @@ from benchmarks import reporting
 from benchmarks.reporting import Line, say
 
 HERE = Path(__file__).resolve().parent
-SCRIPTS = ("loop_overhead", "search", "lr_scan", "instruments", "diagnosis", "growth", "start_up", "ledger", "isolation")
+SCRIPTS = (
+    "loop_overhead",
+    "search",
+    "lr_scan",
+    "instruments",
+    "diagnosis",
+    "growth",
+    "start_up",
+    "ledger",
+    "isolation",
+)
 OUT = HERE.parent / "build" / "benchmarks"
 
 

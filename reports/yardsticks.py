@@ -5,7 +5,7 @@ from typing import NamedTuple
 from diagnoser.evidence.outcome import Measured
 from diagnoser.evidence.steps import Steps
 from reports import figures
-from reports.numbers import number, plural, seconds
+from reports.numbers import number, plural
 
 MODELS = {
     "majority": "no look at the inputs",
@@ -34,8 +34,8 @@ def table(steps: Steps) -> Yardsticks | None:
         words = f"reference: {network.network.replace('_', ' ')}, {network.parameters:,} parameters"
         rows.append((words, number(network.train), number(network.validation)))
         note += (
-            f" The reference is a small network that is known to work: {plural(network.updates, 'update')} in "
-            f"{seconds(network.seconds)}. It shows what can be learned at least, and is no yardstick of quality."
+            f" The reference is a small network that is known to work: {plural(network.updates, 'update')}. "
+            "It shows what can be learned at least, and is no yardstick of quality."
         )
     if isinstance(steps.curves, Measured) and steps.curves.value.metric == seen.metric:
         runs = [run for run in steps.curves.value.runs if run.loop == "ours" and run.validation_metric]

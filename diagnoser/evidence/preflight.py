@@ -134,7 +134,6 @@ class Reference(Record):
     validation: Float
     train_loss: Float
     validation_loss: Float
-    seconds: float
 
 
 class Baselines(Record):

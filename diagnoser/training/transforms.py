@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from torch import nn
 from torch.optim import Optimizer
 
-from diagnoser.training import input_changes, layer_changes, loss_changes, pictures, target_changes
+from diagnoser.training import input_changes, loss_changes, pictures, target_changes
+from diagnoser.training.layer_changes.changes import CHANGES
 from diagnoser.training.unsupported import Unsupported
 from diagnoser.training.workload import Workload
 from diagnoser.trials import Transform
@@ -28,7 +29,7 @@ _OF_THE_WORKLOAD: Mapping[Transform, Callable[[Workload], Workload]] = {
 def apply(model: nn.Module, workload: Workload, transforms: tuple[Transform, ...]) -> nn.Module:
     """Change the layers of a fresh model. Raises Unsupported when there is nothing to change."""
     for transform in transforms:
-        change = layer_changes.CHANGES.get(transform)
+        change = CHANGES.get(transform)
         if change is not None:
             change(model, workload)
     if Transform.STANDARDISE_INPUTS in transforms and input_changes.loss_reads_inputs(workload):

@@ -133,7 +133,6 @@ def reference(**changes: object) -> Reference:
             validation=0.95,
             train_loss=0.01,
             validation_loss=0.17,
-            seconds=0.9,
         ),
         changes,
     )

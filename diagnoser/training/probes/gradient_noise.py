@@ -29,7 +29,7 @@ BATCHES = 16  # CATALOGUE, batch-size-too-small
 FEWEST = 8  # below, the mean gradient is mostly noise itself
 INITIALISATIONS = 3  # CATALOGUE, second law
 UPDATES = 20  # of the user's optimizer between the looks
-MOST_SECONDS = 3.0  # a hint about the batch size is worth no more of a budget
+MOST_SECONDS = 8.0  # a hint is worth no more; ten times what small models take, so that load changes nothing
 Look = tuple[float, float]  # variance, square of the mean
 
 

@@ -63,8 +63,7 @@ def measure(
     task: Task, score: Callable[[str, Tensor], float], *, seed: int, seconds: float, deadline: float
 ) -> Reference | None:
     """Train it within so many seconds; None where they are too few. `score`: of the outputs on a split, by its name."""
-    started = time.perf_counter()
-    ends = min(deadline, started + WAITING * seconds)
+    ends = min(deadline, time.perf_counter() + WAITING * seconds)
     planned = length(task, seconds=seconds)
     if planned < FEWEST:
         return None
@@ -88,7 +87,6 @@ def measure(
         validation=score("validation", outputs["validation"]),
         train_loss=losses["fit"],
         validation_loss=losses["validation"],
-        seconds=time.perf_counter() - started,
     )
 
 

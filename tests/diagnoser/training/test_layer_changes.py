@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from diagnoser.training import layer_changes, transforms
+from diagnoser.training import transforms
+from diagnoser.training.layer_changes.changes import CHANGES
 from diagnoser.training.unsupported import Unsupported
 from diagnoser.trials import Outcome, Transform
 from tests.helpers.training import classes, loaded, net, ran, two
@@ -308,7 +309,7 @@ def test_the_users_own_model_stays_as_it_was() -> None:
     own = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.BatchNorm1d(8), nn.Dropout(0.8), nn.Linear(8, 3))
     own[2].requires_grad_(requires_grad=False)
     kind, before, text = type(own[2]), copy.deepcopy(own.state_dict()), str(own)
-    for transform in layer_changes.CHANGES:
+    for transform in CHANGES:
         workload = loaded(own, two(), loss="cross_entropy")
         run = ran(workload, updates=2, transforms=(transform,))
         assert run.error is None or run.error.kind == "Unsupported"

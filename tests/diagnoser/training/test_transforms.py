@@ -242,6 +242,7 @@ NOTHING_TO_DO = [
     (Transform.FROZEN_NORM_IN_EVAL, net),
     (Transform.FULL_RESOLUTION, net),
     (Transform.INVERT_DROPOUT, net),
+    (Transform.INSERT_POSITIONS, net),
 ]
 
 
