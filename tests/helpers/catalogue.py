@@ -137,6 +137,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "metric-averaged-over-unequal-batches",
         "accumulated-gradient-not-averaged",
         "loop-uses-few-batches",
+        "own-loop-falls-behind",  # ours: the control for every fault of a loop without a name
         "small-set-not-memorised",
         "no-learning-rate-works",
         "nothing-learned",
