@@ -1,5 +1,7 @@
 """Does the user's own loop end far below a plain one, whatever the cause?"""
 
+from typing import Any
+
 import pytest
 
 from diagnoser.evidence.steps import Curves
@@ -13,7 +15,7 @@ from tests.helpers.judge import fired, silent
 AUDIT = make.loop_audit()
 
 
-def beside(end: float, **changes: object) -> Curves:
+def beside(end: float, **changes: Any) -> Curves:
     """Three runs of ours that end at 0.955, and one in the user's loop."""
     theirs = make.curve_run(loop="user", validation_metric=(end,), **changes)
     return make.curves(runs=(*make.curves().runs, theirs))
