@@ -9,14 +9,8 @@ from rules.rule import NotApplicable, Unjudged
 
 REFERENCE = Fix(title="Train with the reference loop instead of yours", transforms=(Transform.OUR_LOOP,))
 """Can be tried; beside it stands the advice with the line to change."""
-EFFECTS = (
-    "own-loop-falls-behind",
-    "loss-diverges",
-    "loss-oscillates",
-    "underfitting",
-    "nothing-learned",
-    "overfitting",
-)
+SYMPTOMS = ("loss-diverges", "loss-oscillates", "underfitting", "nothing-learned", "overfitting")
+EFFECTS = ("own-loop-falls-behind", *SYMPTOMS)
 CLEARLY = 2.0  # standard errors of the validation metric
 MATTERS = 0.02  # of a share metric
 

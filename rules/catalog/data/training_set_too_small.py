@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from diagnoser.evidence.steps import Curves, LearningPoint
 from diagnoser.findings import Confidence, Fix, Severity
 from diagnoser.records import is_finite
+from diagnoser.spec.fields import TrainingSpec
 from diagnoser.trials import Outcome
 from rules import user_runs
 from rules.rule import Finding, NotApplicable, Passed, Rule, Unjudged
@@ -21,7 +22,7 @@ SURE = 2.0  # standard errors of the validation metric
 ALL_SEEDS = 3  # of which each gains: a control in so many is of high confidence (CATALOGUE, third law)
 
 
-def check(curves: Curves) -> Iterator[Finding | Passed]:
+def check(spec: TrainingSpec, curves: Curves) -> Iterator[Finding | Passed]:
     if not user_runs.is_share(curves):
         raise NotApplicable(f"the metric, {curves.metric}, has no scale on which a gain could be judged")
     end = user_runs.middle(user_runs.last(run.train_metric) for run in user_runs.ours(curves))
@@ -34,7 +35,9 @@ def check(curves: Curves) -> Iterator[Finding | Passed]:
         )
         return
     if curves.learning_curve is None:
-        raise Unjudged("the run was not repeated on a part of the rows; the preset thorough does, where time allows")
+        if spec.protocol.preset != "thorough":
+            raise NotApplicable("it is asked in the preset thorough, which repeats the run on a part of the rows")
+        raise Unjudged("there was no time to repeat the run on a part of the rows")
     points = {point.share: point for point in curves.learning_curve}
     half, whole = points.get(0.5), points.get(1.0)
     gains = _gains(half, whole)

@@ -15,7 +15,6 @@ RULE = Rule(
     references=("https://docs.pytorch.org/tutorials/beginner/basics/optimization_tutorial.html",),
 )
 FAR = 0.05  # of a share metric: a loop may give up some points for something that it was written for
-EFFECTS = ("loss-diverges", "loss-oscillates", "underfitting", "nothing-learned", "overfitting")
 
 
 def check(loop: LoopAudit, curves: Curves, treatments: Treatments | None) -> Iterator[Finding | Passed]:
@@ -48,6 +47,6 @@ def check(loop: LoopAudit, curves: Curves, treatments: Treatments | None) -> Ite
                 "`backward` and `step`",
             ),
         ),
-        explains=EFFECTS if claim.verified else (),
+        explains=own_loop.SYMPTOMS if claim.verified else (),
         key="loop",
     )

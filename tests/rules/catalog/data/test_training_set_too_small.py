@@ -43,8 +43,9 @@ FIRES: dict[str, tuple[Curves, Confidence, str]] = {
         "more rows would go on helping",
     ),
 }
+THOROUGH = make.spec(protocol={"preset": "thorough"})
 SILENT: dict[str, tuple[Curves, str]] = {
-    "a healthy run in the preset standard": (curves(), "unjudged"),
+    "a healthy run without time for more": (curves(), "unjudged"),
     "training not at its ceiling": (curves(QUARTER, HALF, ALL, train=0.9), "passed"),
     "not at its ceiling on half of the rows": (curves(point(0.5, 0.88, 0.87, 0.89, train=0.9), ALL), "passed"),
     "a flat curve": (curves(QUARTER, point(0.5, 0.94, 0.95, 0.93), ALL), "passed"),
@@ -58,7 +59,7 @@ SILENT: dict[str, tuple[Curves, str]] = {
 
 @pytest.mark.parametrize(("seen", "confidence", "words"), FIRES.values(), ids=FIRES)
 def test_fires(seen: Curves, confidence: Confidence, words: str) -> None:
-    finding = fired(check, seen)
+    finding = fired(check, THOROUGH, seen)
     assert (finding.severity, finding.confidence) == (Severity.INFO, confidence)
     assert words in f"{finding.title} {finding.message}"
     assert "overfitting" in finding.explains
@@ -66,4 +67,8 @@ def test_fires(seen: Curves, confidence: Confidence, words: str) -> None:
 
 @pytest.mark.parametrize(("seen", "answer"), SILENT.values(), ids=SILENT)
 def test_is_silent(seen: Curves, answer: str) -> None:
-    assert silent(check, seen) == answer
+    assert silent(check, THOROUGH, seen) == answer
+
+
+def test_other_presets_do_not_ask() -> None:
+    assert silent(check, make.spec(), curves()) == "not_applicable"
