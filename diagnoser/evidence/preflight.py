@@ -315,6 +315,7 @@ class GradientCheck(Record):
     step_sizes: tuple[float, ...]
     suspects: tuple[str, ...]  # custom autograd functions seen in the graph
     worst_layer: str | None
+    flat_layer: str | None = None  # its weights have a gradient, and moving them does not move the loss at all
 
 
 class OptimizerProfile(Record):

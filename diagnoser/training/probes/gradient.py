@@ -34,6 +34,7 @@ SUSPICIOUS = 1e-2  # from here on the layers are asked one by one (CATALOGUE, wr
 LEAST_PART = 0.1  # a tensor of zeros moves as one of a tenth of the usual size would
 JITTER = 0.05  # of the weights' norm: far beyond the steps, and the model stays nearly what it was
 JITTER_SEED = 1_000  # a direction of its own
+DETACH = "detach"  # the suspect that is no function of the user's
 LEVEL = 0.1  # of the usual slope: a direction that is level by chance is compared with this
 
 Direction = dict[str, Tensor]
@@ -98,13 +99,16 @@ def measure(workload: Workload, probe: Probe) -> GradientCheck:
             if errors and time.monotonic() > end:
                 break
             errors[name] = slope.error(direction)
-        worst = _worst_layer(slope, probe.seed, end) if max(errors.values()) > SUSPICIOUS else None
+        suspicious = max(errors.values()) > SUSPICIOUS
+        worst = _worst_layer(slope, probe.seed, end) if suspicious else None
+        flat = _flat_layer(slope, probe.seed, end) if suspicious and custom_only(suspects) else None
     return GradientCheck(
         relative_errors=tuple(errors.values()),
         directions=tuple(errors),
         step_sizes=tuple(sorted(STEP_SIZES, reverse=True)),
         suspects=suspects,
         worst_layer=worst,
+        flat_layer=flat,
     )
 
 
@@ -146,7 +150,7 @@ def _slope(workload: Workload, seed: int, rows: int) -> tuple[Slope, tuple[str, 
         raise Unsupported("the loss has no gradient")
     if len({loss().item() for _ in range(2)}) > 1:
         raise Unsupported("the loss differs between two passes with the random state fixed")
-    suspects = custom_functions(value) + (("detach",) if trace.detaches else ())
+    suspects = custom_functions(value) + ((DETACH,) if trace.detaches else ())
     parts = torch.autograd.grad(value, list(weights.values()), allow_unused=True, materialize_grads=True)
     gradient = {name: part.detach().to_dense() for name, part in zip(weights, parts, strict=True)}
     if not all(part.isfinite().all() for part in gradient.values()):
@@ -210,6 +214,26 @@ def _worst_layer(slope: Slope, seed: int, end: float) -> str | None:
         errors[layer] = slope.error(_random(slope, names, seed))
     wrong = [layer for layer, error in errors.items() if error > max(SUSPICIOUS, max(errors.values()) / 2)]
     return wrong[-1] if wrong else None
+
+
+def _flat_layer(slope: Slope, seed: int, end: float) -> str | None:
+    """Find a layer that has a gradient though the loss does not move with its weights at all.
+
+    Behind it stands a step (sign, round): its true slope is 0, so the gradient must be another function's on purpose.
+    """
+    for name, part in slope.gradient.items():
+        if time.monotonic() > end:
+            break
+        direction = _random(slope, [name], seed)
+        expected = abs(float((part * direction[name]).sum()))
+        if expected > 0 and slope.along(direction, min(STEP_SIZES)) == 0.0:  # to the last bit
+            return name.rpartition(".")[0] or name
+    return None
+
+
+def custom_only(suspects: tuple[str, ...]) -> bool:
+    """Tell whether a function with a backward pass of its own stands in the graph."""
+    return any(name != DETACH for name in suspects)
 
 
 def custom_functions(loss: Tensor) -> tuple[str, ...]:

@@ -37,9 +37,14 @@ def check(gradient: GradientCheck, overfit: Overfit | None) -> Iterator[Finding 
     custom = [name for name in gradient.suspects if name != DETACH]
     memorised = any(attempt.memorised for attempt in rates.plain_attempts(overfit))
     severity, confidence = _grade(custom=bool(custom), detached=DETACH in gradient.suspects, memorised=memorised)
+    if gradient.flat_layer is not None and memorised:
+        severity, confidence = Severity.INFO, Confidence.LOW  # the slope of a step is 0: no other gradient would do
     where = f" up to `{gradient.worst_layer}`" if gradient.worst_layer else ""
     suspect = f" `{custom[0]}` brings its own backward pass." if custom else ""
     cut = " A tensor is detached on the way." if DETACH in gradient.suspects else ""
+    if gradient.flat_layer is not None:
+        cut += f" The loss is level in the weights of `{gradient.flat_layer}`, as behind a sign or a rounding, so the "
+        cut += "gradient stands in for one that would be 0: a straight-through estimator does that on purpose."
     yield Finding(
         title=f"`{custom[0]}` gives a wrong gradient" if custom else None,
         message=f"Along {wrong} of {len(errors)} directions the gradient differs from the slope of the loss, measured "

@@ -89,6 +89,7 @@ def test_a_gradient_that_is_half_of_the_slope_is_found_with_its_function_and_the
     seen = measured(lambda: Between(SquareWrong.apply))
     assert max(seen.relative_errors) > WRONG
     assert seen.suspects == ("SquareWrong",)
+    assert seen.flat_layer is None
     assert seen.worst_layer == "first"
 
 
@@ -96,6 +97,7 @@ def test_straight_through_is_found_and_named() -> None:
     seen = measured(lambda: Between(Straight.apply))
     assert max(seen.relative_errors) > WRONG
     assert seen.suspects == ("Straight",)
+    assert seen.flat_layer == "first"  # a step is level, however its backward pass slopes
 
 
 def test_a_detached_part_is_found_and_named() -> None:

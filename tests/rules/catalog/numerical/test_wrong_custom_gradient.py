@@ -12,10 +12,23 @@ OFF = (0.5, 0.3, 0.2, 0.4)
 CUSTOM = make.gradient_check(relative_errors=OFF, suspects=("Scale",), worst_layer="net.2")
 DETACHED = make.gradient_check(relative_errors=OFF, suspects=("detach",))
 STUCK = make.overfit(attempts=tuple(make.stuck_attempt(seed=seed) for seed in range(3)))
+LEVEL = make.altered(CUSTOM, {"flat_layer": "net.0"})
 FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
     "a custom function, nothing learned": ((CUSTOM, STUCK), Severity.ERROR, Confidence.HIGH, "`Scale`"),
     "a custom function, nothing else measured": ((CUSTOM,), Severity.ERROR, Confidence.HIGH, "net.2"),
-    "a straight-through estimator learns": ((CUSTOM, make.overfit()), Severity.WARNING, Confidence.MEDIUM, "`Scale`"),
+    "behind a step another slope is the only one": (
+        (LEVEL, make.overfit()),
+        Severity.INFO,
+        Confidence.LOW,
+        "on purpose",
+    ),
+    "and where nothing is learned it is blamed": ((LEVEL, STUCK), Severity.ERROR, Confidence.HIGH, "`Scale`"),
+    "a function whose gradient is not its slope learns all the same": (
+        (CUSTOM, make.overfit()),
+        Severity.WARNING,
+        Confidence.MEDIUM,
+        "`Scale`",
+    ),
     "a detached tensor, nothing learned": ((DETACHED, STUCK), Severity.ERROR, Confidence.MEDIUM, "detached"),
     "a stop-gradient on purpose": ((DETACHED, make.overfit()), Severity.INFO, Confidence.LOW, "detached"),
     "nobody to blame": ((make.gradient_check(relative_errors=OFF), STUCK), Severity.ERROR, Confidence.HIGH, "4 of 4"),
