@@ -36,12 +36,23 @@ def frozen_random_share(one: nn.Module, other: nn.Module) -> float:
 
 
 def random_share_outside_head(one: nn.Module, other: nn.Module, head: set[str]) -> float | None:
-    """Give the share of parameters outside the last weight layers whose tensors two seeds build differently."""
+    """Give the share of parameters outside the last weight layers whose tensors two seeds build differently.
+
+    Tensors of one or two values (constants, an identity) are written by hand, neither drawn nor learned: left out.
+    """
     theirs = dict(other.named_parameters())
-    outside = {name: weight for name, weight in one.named_parameters() if name.rpartition(".")[0] not in head}
+    outside = {
+        name: weight
+        for name, weight in one.named_parameters()
+        if name.rpartition(".")[0] not in head and not _is_written_by_hand(weight)
+    }
     total = sum(weight.numel() for weight in outside.values())
     differ = sum(w.numel() for name, w in outside.items() if name in theirs and not _same(w, theirs[name]))
     return differ / total if total else None
+
+
+def _is_written_by_hand(weight: Tensor) -> bool:
+    return not weight.numel() or bool(((weight == weight.min()) | (weight == weight.max())).all())
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

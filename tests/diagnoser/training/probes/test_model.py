@@ -513,6 +513,18 @@ def test_frozen_parameters_are_random_or_not() -> None:
     assert pretrained.grad_free_before is None
 
 
+def test_an_identity_and_a_constant_are_not_taken_for_pretrained_weights() -> None:
+    """As in a recurrent net that starts as the identity: the same in each build, and nobody learned it."""
+
+    def build() -> Model:
+        model = Functional(torch.relu)
+        nn.init.eye_(model.first.weight)
+        nn.init.zeros_(model.first.bias)
+        return model
+
+    assert measured(build).random_share_outside_head is None
+
+
 def test_a_factory_that_hands_out_one_model_is_seen_and_its_model_left_alone() -> None:
     model = Functional(torch.relu)
     before = [weight.detach().clone() for weight in model.parameters()]
