@@ -516,7 +516,7 @@ def test_frozen_parameters_are_random_or_not() -> None:
 def test_an_identity_and_a_constant_are_not_taken_for_pretrained_weights() -> None:
     """As in a recurrent net that starts as the identity: the same in each build, and nobody learned it."""
 
-    def build() -> Model:
+    def build() -> nn.Module:
         model = Functional(torch.relu)
         nn.init.eye_(model.first.weight)
         nn.init.zeros_(model.first.bias)
