@@ -260,7 +260,11 @@ def _differences(measure: _Measure) -> tuple[float, ...]:
         return ()
     worst = min(values) if measure.higher_is_better else max(values)
     sign = 1 if measure.higher_is_better else -1
-    least = -math.inf if measure.worst is None else sign * measure.worst
+    # Where no treated run is of use either, the two are compared as they are: less bad is better.
+    useful = measure.worst is not None and any(
+        b is not None and sign * b > sign * measure.worst for _, b in measure.pairs
+    )
+    least = sign * measure.worst if measure.worst is not None and useful else -math.inf
     filled = ((max(least, sign * (worst if v is None else v)) for v in pair) for pair in measure.pairs)
     return tuple(after - before for before, after in filled)
 

@@ -21,7 +21,7 @@ from diagnoser.findings import (
     UnjudgedRule,
 )
 from diagnoser.spec.fields import Ignore, SpecSource
-from rules import remeasured
+from rules import proven, remeasured
 from rules import rule as rules_of
 from rules.asking import Reply, ask
 from rules.fixes import all_refuted, settled, united
@@ -45,6 +45,8 @@ def judge(evidence: Evidence, *, catalogue: Sequence[Registered] | None = None) 
     """Judge what was measured, treatments included; `catalogue` is that of the package unless a test brings its own."""
     asked = rules() if catalogue is None else catalogue
     replies = [ask(rule, evidence) for rule in asked]
+    if catalogue is None:  # CATALOGUE, fourth law: the rules of a test have no programs to their name
+        replies = [proven.within_proof(reply, proven=proven.proofs()) for reply in replies]
     kept, ignored = _without_ignored(_findings(replies, evidence), evidence)
     claims = {judged.finding.id: judged.said.explains for judged in kept}
     again = remeasured.seen([judged.finding for judged in kept], evidence, asked, explains=claims)

@@ -6,9 +6,10 @@ import logging
 import pytest
 
 from diagnoser.evidence.evidence import Evidence
-from diagnoser.findings import Confidence, Diagnosis, Fix, FixState, Verdict
+from diagnoser.findings import Confidence, Diagnosis, Fix, FixState, Severity, Verdict
 from diagnoser.spec.fields import Ignore, Rules
 from diagnoser.trials import Transform
+from rules import proven
 from rules.engine import draft, fingerprint, judge
 from rules.registry import Registered
 from tests.helpers import make, toy_rules
@@ -224,6 +225,15 @@ def test_the_draft_has_the_primary_finding_first() -> None:
         ),
     )
     assert [entry.id for entry in findings] == ["cause", "a-hint", "symptom"]
+
+
+def test_a_rule_that_no_real_program_has_shown_says_info_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = make.evidence(data=make.data_profile(overlap_share=1.0))
+    assert judge(evidence).primary == "train-validation-overlap"
+    monkeypatch.setattr(proven, "proofs", dict)
+    diagnosis = judge(evidence)
+    assert {finding.severity for finding in diagnosis.findings} == {Severity.INFO}
+    assert "train-validation-overlap" in {finding.id for finding in diagnosis.findings}
 
 
 def test_judging_twice_gives_the_same_file() -> None:
