@@ -76,9 +76,9 @@ benchmark-faults: .venv/dev  ## is the diagnosis right? runs the corpus of known
 	$(BIN)/python -m benchmarks.faults build/faults/own $(if $(CORPUS),'$(CORPUS)') --keep build/faults/kept \
 	  $(if $(ONLY),--only '$(ONLY)') $(if $(PART),--part '$(PART)') $(MORE)
 
-proof: .venv/dev  ## docs/proof.md: every rule against real programs; runs what of benchmark-faults is missing
+proof: .venv/dev  ## docs/proof.md, rules/proven.json: every rule against real programs; runs what of benchmark-faults is missing
 	$(MAKE) benchmark-faults MORE='--missing $(MORE)'
-	$(BIN)/python -m benchmarks.proof build/faults/kept --out docs/proof.md
+	$(BIN)/python -m benchmarks.proof build/faults/kept --out docs/proof.md --ledger rules/proven.json
 
 clean:  ## remove what was built, the environment too
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -328,6 +328,7 @@ class OptimizerProfile(Record):
     missing_share: Float
     foreign: int  # parameters in groups that are not the model's
     unchanged: tuple[str, ...]  # in a group, non-zero gradient, yet equal after 2 updates
+    moved_elsewhere: tuple[str, ...] = ()  # in no group, and changed by the updates: a second optimizer in the step
     schedule: tuple[Float, ...]  # lr at up to 100 evenly spaced points of the user's real run
     schedule_because: str | None  # why there is none
     gradient_noise: GradientNoise | None = None  # of the untrained model; None: no gradient, or too few batches

@@ -41,13 +41,15 @@ def measure(workload: Workload, probe: Probe) -> OptimizerProfile:
     total = sum(weight.numel() for weight in trained.values())
     settings = {key: as_json(value) for key, value in groups[0].items() if key not in ("params", "param_names")}
     schedule, because = _schedule(workload, optimizer, end)
+    unchanged, changed = _after_two_updates(workload, probe.seed)
     return OptimizerProfile(
         name=type(optimizer).__name__,
         settings=settings,
         missing=missing,
         missing_share=sum(trained[name].numel() for name in missing) / total if total else 0.0,
         foreign=len(held - own),
-        unchanged=_unchanged(workload, probe.seed),
+        unchanged=unchanged,
+        moved_elsewhere=tuple(name for name in missing if name in changed),
         schedule=schedule,
         schedule_because=because,
         gradient_noise=gradient_noise.measure(workload, seed=probe.seed, seconds=max(1.0, end - time.monotonic())),
@@ -69,8 +71,8 @@ def as_json(value: Any) -> JsonValue:
     return str(value)[:200]
 
 
-def _unchanged(workload: Workload, seed: int) -> tuple[str, ...]:
-    """Name parameters in a group that are equal after two updates although a gradient asked for a change."""
+def _after_two_updates(workload: Workload, seed: int) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Name parameters in a group that stayed equal although a gradient asked for a change; and all that changed."""
     model = workload.build_model(seed=seed)
     optimizer = workload.build_optimizer(model)
     rates = {id(weight): float(group.get("lr", 1.0)) for group in optimizer.param_groups for weight in group["params"]}
@@ -103,9 +105,10 @@ def _unchanged(workload: Workload, seed: int) -> tuple[str, ...]:
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        return ()  # the loss has no gradient, or labels do not fit: the probes of model and loss say so
+        return (), frozenset()  # the loss has no gradient, or labels do not fit: the probes of model and loss say so
     after = dict(model.named_parameters())
-    return tuple(name for name in before if name in asked and torch.equal(before[name], after[name].detach()))
+    changed = frozenset(name for name in before if not torch.equal(before[name], after[name].detach()))
+    return tuple(name for name in before if name in asked and name not in changed), changed
 
 
 def _schedule(workload: Workload, optimizer: torch.optim.Optimizer, end: float) -> tuple[tuple[float, ...], str | None]:

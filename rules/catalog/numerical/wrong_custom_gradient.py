@@ -6,6 +6,7 @@ from diagnoser.evidence.preflight import GradientCheck
 from diagnoser.evidence.steps import Overfit
 from diagnoser.findings import Confidence, Fix, Severity
 from diagnoser.records import is_finite
+from diagnoser.spec.fields import TrainingSpec
 from rules import rates
 from rules.rule import Finding, Passed, Rule, Unjudged
 
@@ -24,7 +25,7 @@ EFFECTS = ("small-set-not-memorised", "no-learning-rate-works", "loss-diverges",
 DETACH = "detach"
 
 
-def check(gradient: GradientCheck, overfit: Overfit | None) -> Iterator[Finding | Passed]:
+def check(spec: TrainingSpec, gradient: GradientCheck, overfit: Overfit | None) -> Iterator[Finding | Passed]:
     errors = [error for error in gradient.relative_errors if is_finite(error)]
     if not errors:
         raise Unjudged("the slope of the loss could not be measured along any direction")
@@ -36,7 +37,12 @@ def check(gradient: GradientCheck, overfit: Overfit | None) -> Iterator[Finding 
         return
     custom = [name for name in gradient.suspects if name != DETACH]
     memorised = any(attempt.memorised for attempt in rates.plain_attempts(overfit))
-    severity, confidence = _grade(custom=bool(custom), detached=DETACH in gradient.suspects, memorised=memorised)
+    # With a step of the user's own nothing says what memorised would be, and a stop-gradient is how some of them work.
+    severity, confidence = _grade(
+        custom=bool(custom),
+        detached=DETACH in gradient.suspects,
+        memorised=memorised or (spec.step is not None and not custom),
+    )
     if gradient.flat_layer is not None and memorised:
         severity, confidence = Severity.INFO, Confidence.LOW  # the slope of a step is 0: no other gradient would do
     where = f" up to `{gradient.worst_layer}`" if gradient.worst_layer else ""

@@ -30,10 +30,13 @@ EFFECTS = (
 
 def check(spec: TrainingSpec, optimizer: OptimizerProfile, model: ModelProfile | None) -> Iterator[Finding | Passed]:
     without_gradient = set(model.unused) if model is not None else set()
-    missing = [name for name in optimizer.missing if name not in without_gradient]
+    elsewhere = set(optimizer.moved_elsewhere)
+    missing = [name for name in optimizer.missing if name not in without_gradient | elsewhere]
     expected = "every trainable parameter in one group, and no others"
     if not missing and optimizer.foreign == 0:
-        left_out = f"; {len(optimizer.missing)} that get no gradient anyway are left out" if optimizer.missing else ""
+        left_out = ""
+        if optimizer.missing:
+            left_out = f"; {len(optimizer.missing)} that get no gradient, or move by another optimizer, are left out"
         yield Passed(observed=f"all parameters are in a group{left_out}", expected=expected)
         return
     names = ", ".join(missing[:SHOWN]) + (f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else "")

@@ -44,6 +44,28 @@ def test_a_forgotten_layer_is_named_with_its_share() -> None:
     assert seen.foreign == 0
 
 
+def test_what_a_second_optimizer_in_the_step_moves_is_told_from_what_nobody_moves() -> None:
+    """As with a critic that takes its turn; the first layer's bias is forgotten by both."""
+    others: dict[int, torch.optim.Optimizer] = {}
+
+    def step(model: nn.Module, batch: Any) -> torch.Tensor:
+        x, y = batch
+        last = others.setdefault(id(model), torch.optim.SGD(model[3].parameters(), lr=0.1))  # type: ignore[index]
+        if torch.is_grad_enabled():
+            last.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            last.step()
+        loss: torch.Tensor = nn.functional.cross_entropy(model(x), y)
+        return loss
+
+    asked = workload(step=step, loss=None)
+    first = lambda model, lr: torch.optim.SGD([model[0].weight], lr=lr)  # noqa: E731
+    asked.objects = type(asked.objects)(**{**vars(asked.objects), "optimizer": first})
+    seen = profile(asked)
+    assert seen.missing == ("0.bias", "3.weight", "3.bias")
+    assert seen.moved_elsewhere == ("3.weight", "3.bias")
+
+
 def test_parameters_of_another_model_are_counted() -> None:
     seen = by_factory(lambda model, lr: torch.optim.SGD(net().parameters(), lr=lr))
     assert seen.foreign == 4

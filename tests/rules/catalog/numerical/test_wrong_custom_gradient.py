@@ -8,6 +8,7 @@ from rules.catalog.numerical.wrong_custom_gradient import check
 from tests.helpers import make
 from tests.helpers.judge import fired, silent
 
+SPEC = make.spec()
 OFF = (0.5, 0.3, 0.2, 0.4)
 CUSTOM = make.gradient_check(relative_errors=OFF, suspects=("Scale",), worst_layer="net.2")
 DETACHED = make.gradient_check(relative_errors=OFF, suspects=("detach",))
@@ -42,11 +43,16 @@ SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
 
 @pytest.mark.parametrize(("records", "severity", "confidence", "words"), FIRES.values(), ids=FIRES)
 def test_fires(records: tuple[Record, ...], severity: Severity, confidence: Confidence, words: str) -> None:
-    finding = fired(check, *records)
+    finding = fired(check, SPEC, *records)
     assert (finding.severity, finding.confidence) == (severity, confidence)
     assert words in f"{finding.title} {finding.message}"
 
 
 @pytest.mark.parametrize(("records", "answer"), SILENT.values(), ids=SILENT)
 def test_is_silent(records: tuple[Record, ...], answer: str) -> None:
-    assert silent(check, *records) == answer
+    assert silent(check, SPEC, *records) == answer
+
+
+def test_a_stop_gradient_in_a_step_of_the_users_own_is_a_hint() -> None:
+    finding = fired(check, make.spec(step="project:step"), DETACHED, STUCK)
+    assert (finding.severity, finding.confidence) == (Severity.INFO, Confidence.LOW)

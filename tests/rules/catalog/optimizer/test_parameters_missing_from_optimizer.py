@@ -27,6 +27,13 @@ FIRES: dict[str, tuple[tuple[Record, ...], Severity, Confidence, str]] = {
 }
 SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
     "all parameters in a group": ((SPEC, make.optimizer_profile()), "passed"),
+    "a second optimizer in the step moves them": (
+        (
+            make.spec(step="project:step"),
+            make.altered(FIRST, {"moved_elsewhere": ("net.0.weight", "net.0.bias")}),
+        ),
+        "passed",
+    ),
     "only parameters without a gradient are missing": (
         (SPEC, FIRST, make.model_profile(unused=("net.0.weight", "net.0.bias"))),
         "passed",
