@@ -272,6 +272,7 @@ class ModelProfile(Record):
     grad_free_before: str | None  # the loss has no grad_fn, or nothing before this module has a gradient
     starts_with_normalisation: bool
     random_share_outside_head: Float | None = None  # parameters before the last weight layer that differ by seed
+    half_precision_weights: bool | None = None  # some trainable weights are float16 or bfloat16 themselves
     padding: PaddingProfile | None = None  # None: rows are of one length, or it could not be told
     hand_mask: HandMask | None = None  # None: none was seen
     strided: tuple[StridedLayer, ...] = ()  # the first of them; only for pictures

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import nn
 
 from diagnoser.evidence.preflight import ModelProfile, OutputProfile, PaddingProfile
@@ -27,6 +28,7 @@ from diagnoser.training.workload import Workload
 from diagnoser.trials import Probe
 
 INITIALISATIONS = 3  # what depends on chance must appear in at least two of three (CATALOGUE, law 2)
+HALF = (torch.float16, torch.bfloat16)
 
 
 @dataclass
@@ -78,6 +80,7 @@ def measure(workload: Workload, probe: Probe) -> ModelProfile:
         questions,
         frozen_are_random_share=frozen_random,
         random_share_outside_head=outside_head,
+        half_precision_weights=any(weight.dtype in HALF for weight in first.parameters() if weight.requires_grad),
         shares_storage_between_calls=shared,
         equal_for_different_seeds=equal,
         unregistered=tuple(name for name in outside if watched is None or name in watched.fed),

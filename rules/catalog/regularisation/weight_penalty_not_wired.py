@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from diagnoser.evidence.preflight import ModelProfile
 from diagnoser.evidence.steps import InitialLoss
 from diagnoser.findings import Confidence, Fix, Severity
 from diagnoser.records import is_finite
@@ -16,7 +17,7 @@ RULE = Rule(
 NOTHING = 1e-9  # a weight decay of 1 moves the weights by lr times their norm in one update
 
 
-def check(initial: InitialLoss) -> Iterator[Finding | Passed]:
+def check(initial: InitialLoss, model: ModelProfile | None) -> Iterator[Finding | Passed]:
     if not initial.penalty_asked:
         raise NotApplicable("the spec asks for no weight decay")
     in_loss, in_weights = initial.penalty_in_loss, initial.penalty_in_weights
@@ -29,6 +30,8 @@ def check(initial: InitialLoss) -> Iterator[Finding | Passed]:
     if abs(in_loss) > NOTHING or abs(in_weights) > NOTHING:
         yield Passed(observed=observed, expected=expected)
         return
+    if model is not None and model.half_precision_weights:
+        raise Unjudged("weights in half precision have 2 to 3 digits: what one update takes off may be rounded away")
     yield Finding(
         message="A weight decay of 1 changes neither the loss nor the weights after one update: what the spec asks for "
         "is not passed on.",

@@ -20,6 +20,13 @@ SILENT: dict[str, tuple[tuple[Record, ...], str]] = {
     "in the optimizer": ((make.initial_loss(penalty_asked=True),), "passed"),
     "in the loss": ((make.initial_loss(penalty_asked=True, penalty_in_loss=12.0, penalty_in_weights=0.0),), "passed"),
     "not asked for": ((make.initial_loss(penalty_in_weights=0.0),), "not_applicable"),
+    "in half precision one update may be rounded away": (
+        (
+            make.initial_loss(penalty_asked=True, penalty_in_loss=0.0, penalty_in_weights=0.0),
+            make.model_profile(half_precision_weights=True),
+        ),
+        "unjudged",
+    ),
     "not measured": ((make.initial_loss(penalty_asked=True, penalty_in_loss=None),), "unjudged"),
     "not finite": ((make.initial_loss(penalty_asked=True, penalty_in_weights=float("nan")),), "unjudged"),
 }
