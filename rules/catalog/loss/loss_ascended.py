@@ -82,6 +82,8 @@ def check(
         expected="a loss that falls with better answers, and is minimised",
         evidence=(pointer,),
         fixes=fixes,
-        explains=EFFECTS if key != "loop" else ("loss-diverges", "non-finite-loss", "nothing-learned"),
+        explains=EFFECTS
+        if key != "loop"
+        else ("own-loop-falls-behind", "loss-diverges", "non-finite-loss", "nothing-learned"),
         key=key,
     )
